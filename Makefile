@@ -1,0 +1,70 @@
+# Thin on purpose: each target is one command in an environment of its own, .venv.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help up test check fmt bench lock clean
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST_ARGS ?=
+COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
+
+help: ## Show the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
+	$(BIN)/fuseline up --demo
+
+test: $(VENV)/.dev ## Run all tests
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.dev ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fmt: $(VENV)/.dev ## Format and fix what can be fixed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.bench ## Run the benchmarks side by side
+	$(BIN)/python -m benchmarks
+
+lock: ## Compile requirements/*.txt again (needs uv on PATH)
+	uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements/dev.txt
+	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
+	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
+
+clean: ## Remove the environment and the caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+# The first Python that is new enough; one that is too old is named in the error.
+$(BIN)/python:
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  if command -v "$$python" >/dev/null && \
+	     "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	    echo "making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv "$(VENV)" && exit 0; \
+	    rm -rf "$(VENV)"; \
+	    echo "$$python could not make a virtual environment (on Debian: apt install python3-venv)" >&2; \
+	    exit 1; \
+	  fi; \
+	done; \
+	echo "Fuseline needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || echo none)." >&2; \
+	echo "Install one so that python3 or python3.11 ... python3.14 is on PATH." >&2; \
+	exit 1
+
+$(VENV)/.runtime: $(BIN)/python requirements/build.txt requirements/runtime.txt pyproject.toml
+	$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
+	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The peers that the benchmarks compare with are wanted nowhere else.
+$(VENV)/.bench: $(VENV)/.dev $(wildcard requirements/bench.txt)
+	$(if $(wildcard requirements/bench.txt),$(PIP) install --require-hashes -r requirements/bench.txt)
+	@touch $@

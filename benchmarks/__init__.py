@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: fuseline next to the breakers it would replace. See README.md."""

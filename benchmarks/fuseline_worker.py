@@ -1,0 +1,110 @@
+"""One process of fuseline for the reaction and throughput parts, told what to do over a pipe."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from contextlib import AsyncExitStack
+from typing import Any
+
+from benchmarks import fuseline_parts as parts
+from benchmarks.children import Answer, serve
+from benchmarks.subjects import CalleeError, noop
+
+WATCH = 5.0  # seconds until a watcher gives up
+
+
+class Worker:
+    """The commands."""
+
+    def __init__(self, url: str, stack: AsyncExitStack) -> None:
+        self._url, self._stack = url, stack
+        self._breakers: list[Any] = []
+        self._stop = asyncio.Event()
+        self._load: asyncio.Task[int] | None = None
+        self._manager: Any = None
+
+    async def connect(self, projector: bool) -> None:
+        """Become a manager; with ``projector`` it folds too."""
+        manager = parts.connect(self._url, projector=projector)
+        self._manager = await self._stack.enter_async_context(manager)
+
+    async def agents(self, count: int, prefix: str) -> None:
+        """Take breakers for this many agents."""
+        self._breakers = await parts.load(self._manager, parts.agents(count, prefix))
+
+    async def one(self, name: str) -> None:
+        """Take the breaker of an agent that opens at its first failure."""
+        from fuseline import CircuitBreakerConfig
+
+        config = CircuitBreakerConfig(failure_threshold=1, timeout_seconds=600.0)
+        self._breakers = [self._manager.get(name, config=config)]
+        await self._breakers[0].call(noop)
+        await self._manager.flush()
+
+    async def fail(self) -> Answer:
+        """One failing call; the moment at which its outcome was there."""
+        at_ns = 0
+
+        async def callee() -> None:
+            nonlocal at_ns
+            at_ns = time.monotonic_ns()
+            raise CalleeError
+
+        try:
+            await self._breakers[0].call(callee)
+        except CalleeError:
+            return {"at_ns": at_ns}
+        raise RuntimeError("the failing call did not fail")
+
+    async def watch(self) -> Answer:
+        """Look at the breaker's own memory, a turn of the loop each time, until it rejects."""
+        from fuseline import CircuitBreakerOpenError, CircuitState
+
+        breaker, end = self._breakers[0], time.monotonic() + WATCH
+        while breaker.state is CircuitState.CLOSED:
+            if time.monotonic() > end:
+                return {"at_ns": None}
+            await asyncio.sleep(0)
+        try:
+            await breaker.call(noop)
+        except CircuitBreakerOpenError:
+            return {"at_ns": time.monotonic_ns()}
+        raise RuntimeError(f"state {breaker.state} but the call was admitted")
+
+    async def record(self, count: int) -> Answer:
+        """Record as fast as possible, then wait until the log has it all."""
+        begin = time.perf_counter()
+        await parts.record(self._breakers, count)
+        called = time.perf_counter() - begin
+        await self._manager.flush()
+        return {"seconds": time.perf_counter() - begin, "called_seconds": called}
+
+    async def paced(self, rate: float) -> None:
+        """Start recording at ``rate`` a second."""
+        self._stop.clear()
+        self._load = asyncio.create_task(parts.record_paced(self._breakers, rate, self._stop))
+
+    async def halt(self) -> Answer:
+        """Stop it; how many outcomes it recorded."""
+        assert self._load is not None
+        self._stop.set()
+        done = await self._load
+        await self._manager.flush()
+        return {"recorded": done}
+
+
+async def main(url: str) -> None:
+    """Serve commands until told to stop."""
+    async with AsyncExitStack() as stack:
+        worker = Worker(url, stack)
+        names = ("connect", "agents", "one", "fail", "watch", "record", "paced", "halt")
+        await serve({name: getattr(worker, name) for name in names})
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1]))

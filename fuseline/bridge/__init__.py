@@ -1,0 +1,1 @@
+"""What callers use: manager, breaker, recorder."""

@@ -1,0 +1,130 @@
+"""Admission when memory alone cannot decide: first sight, probes, and a log that is away."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Protocol
+
+import anyio
+
+from fuseline.core.circuit import CircuitState
+from fuseline.core.config import WhenUnavailable
+from fuseline.core.errors import BackendError
+from fuseline.core.events import Mode
+from fuseline.events.keys import AgentKeys
+
+from .local import Admission, LocalCircuit
+from .recorder import Recorder
+
+WORD_SECONDS = 2.0
+"""Longest wait for the log's word on a round of probes that is decided but not yet folded."""
+
+FIRST_SECONDS = 2.0
+"""Longest wait for the first view of a circuit, from a server that has answered so far."""
+
+_WAIT_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
+
+
+class Host(Protocol):
+    """What admission needs of the manager."""
+
+    recorder: Recorder
+    budget_seconds: float
+
+    async def refresh(self, name: str, timeout_seconds: float) -> None:
+        """Takes over the circuit's projection as it is now; registers the agent if need be.
+
+        Raises:
+            BackendError: the server cannot say.
+            TimeoutError: not in time.
+        """
+        ...
+
+    async def acquire_probe(self, keys: AgentKeys, epoch: int, lease_ms: int) -> list[bytes]:
+        """Asks for a place in the round; a caller that leaves meanwhile gives the place back.
+
+        Raises:
+            BackendError: the server cannot say.
+            TimeoutError: not within the budget.
+        """
+        ...
+
+    def begin_unseen(self, name: str) -> None:
+        """Lets the agent's breaker decide alone until the log can be asked."""
+        ...
+
+
+async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission | None:
+    """Decides about one call; None means refused.
+
+    Waits for the server only where that is promised: for the first view of a circuit, for a
+    probe's permit, and for the log's word on a round that is decided.
+    """
+    if circuit.view is None:
+        try:
+            # The one wait that may be long: admitting unseen is how a new worker would let a
+            # burst through an open circuit.
+            await host.refresh(
+                keys.name, FIRST_SECONDS if circuit.available else host.budget_seconds
+            )
+        except (BackendError, TimeoutError):
+            host.begin_unseen(keys.name)
+    view = circuit.view
+    assert view is not None
+    mode = circuit.mode()
+    if mode is Mode.FORCED_OPEN:
+        return None
+    if mode is Mode.FORCED_CLOSED or not view.config.enabled:
+        return Admission(view.epoch)
+    if not circuit.available or circuit.provisional:
+        return _without_log(circuit)
+    if circuit.suspect:
+        return circuit.admit_alone()
+    if view.state is CircuitState.CLOSED:
+        return Admission(view.epoch)
+    return await _probe(host, keys, circuit)
+
+
+def _without_log(circuit: LocalCircuit) -> Admission | None:
+    view = circuit.view
+    assert view is not None
+    policy = view.config.when_unavailable
+    if policy is WhenUnavailable.REJECT:
+        return None
+    if policy is WhenUnavailable.LAST_KNOWN:
+        return Admission(view.epoch) if view.state is CircuitState.CLOSED else None
+    return circuit.admit_alone()
+
+
+async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission | None:
+    """Asks for a place in the round; waits for the log where the round is decided already."""
+    deadline = monotonic() + WORD_SECONDS
+    waits = iter(_WAIT_SECONDS)
+    while True:
+        view = circuit.view
+        assert view is not None
+        epoch = view.epoch + 1 if view.state is CircuitState.OPEN else view.epoch
+        lease_seconds = view.config.probe_lease_seconds
+        try:
+            # The results of this process's own probes must count before it asks for more.
+            await host.recorder.flush(host.budget_seconds)
+            sent = monotonic()
+            reply = await host.acquire_probe(keys, epoch, round(lease_seconds * 1000))
+            if reply[0] == b"OK":
+                # Counted from before the request, so the cut comes before the lease ends.
+                return Admission(epoch, reply[1].decode(), sent + lease_seconds)
+            await host.refresh(keys.name, host.budget_seconds)
+        except (BackendError, TimeoutError):
+            # A server that is only slow must not lead to more probes than the limit.
+            return None if circuit.available else _without_log(circuit)
+        view = circuit.view
+        assert view is not None
+        if view.state is CircuitState.CLOSED or circuit.mode() is not Mode.AUTO:
+            return await admit(host, keys, circuit)
+        # OPEN: not yet due; FULL: all places are out. The other answers mean that the log holds
+        # more than the projection does, which its next commit will show.
+        if reply[0] in (b"OPEN", b"FULL") or monotonic() > deadline:
+            return None
+        if circuit.refuse_until > monotonic():
+            return None
+        await anyio.sleep(next(waits, _WAIT_SECONDS[-1]))

@@ -1,0 +1,447 @@
+"""The circuit breaker of one agent, as callers use it."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable
+from math import inf
+from time import monotonic
+from types import AsyncGeneratorType, CoroutineType, TracebackType
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
+
+from opentelemetry import trace
+
+from fuseline.core.circuit import Circuit, CircuitState
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.errors import BulkheadFullError, CallRefusedError, CircuitBreakerOpenError
+from fuseline.core.events import Mode, Outcome, Result
+from fuseline.events.keys import AgentKeys
+
+from . import admission
+from .classify import PLAIN_SUCCESS, Classifier, Verdict, classify
+from .local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from .outbox import Recorded
+
+P = ParamSpec("P")
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+Fallback = Callable[[CallRefusedError], Any]
+
+# A caller that never lets the event loop run would starve the recorder; then this many outcomes
+# make it wait once.
+_YIELD_AFTER = 4096
+
+_SUCCESS = Result.SUCCESS
+_OPEN = CircuitState.OPEN
+
+
+class Host(admission.Host, Protocol):
+    """What a breaker needs of its manager."""
+
+    def own_fold_opened(self, breaker: CircuitBreaker) -> None:
+        """The breaker's own outcomes opened it; the log must confirm that."""
+        ...
+
+    async def read_circuit(self, name: str) -> Circuit:
+        """The projection now, from the server."""
+        ...
+
+
+class CircuitBreaker:
+    """Guards the calls to one agent; get it from `CircuitBreakerManager.get`.
+
+    Use it by `call`, as an async context manager, or as a decorator. While the circuit is CLOSED
+    or OPEN no call waits for Redis.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        keys: AgentKeys,
+        circuit: LocalCircuit,
+        config: CircuitBreakerConfig,
+        classifier: Classifier | None,
+    ) -> None:
+        self.name = keys.name
+        self.keys = keys
+        self.initial_config = config  # what the agent is registered with if it is not there yet
+        self.local = circuit
+        self.last_event_id = (0, 0)  # id of the last acknowledged outcome
+        self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
+        self.rejected = 0
+        self._host = host
+        self._classifier = classifier
+        self._successes: list[tuple[int, float, float]] = []  # epoch, started, ended
+        self._outcomes: list[Recorded] = []
+        self._in_flight = 0
+        self._entered: dict[asyncio.Task[Any], list[_Guard]] = {}
+
+    # --- what it knows ---
+
+    @property
+    def state(self) -> CircuitState:
+        """The state, from memory."""
+        return self.local.state()
+
+    @property
+    def mode(self) -> Mode:
+        """Who decides admission, from memory."""
+        return self.local.mode()
+
+    @property
+    def config(self) -> CircuitBreakerConfig:
+        """The settings in force, from memory."""
+        return self.local.config or self.initial_config
+
+    async def snapshot(self) -> Circuit:
+        """The projection now, from Redis, with the figures of the window.
+
+        Raises:
+            BackendUnavailableError: the server does not answer.
+        """
+        return await self._host.read_circuit(self.name)
+
+    # --- guarding calls ---
+
+    async def call(
+        self, fn: Callable[..., Any], /, *args: Any, fallback: Fallback | None = None, **kwargs: Any
+    ) -> Any:
+        """Calls `fn(*args, **kwargs)` if the circuit admits it, and records how it ended.
+
+        `fn` may be a coroutine function, return an awaitable, or be an async generator function;
+        then an async iterator is returned and the call counts when that ends.
+
+        Args:
+            fn: what to call.
+            args: its positional arguments.
+            kwargs: its keyword arguments; one named `fallback` is not passed on.
+            fallback: called with the refusal instead of raising it; its result, awaited if need
+                be, is returned.
+
+        Raises:
+            CircuitBreakerOpenError: the circuit does not admit the call.
+            BulkheadFullError: `max_concurrent_calls` calls are in flight.
+            Exception: whatever `fn` raises.
+        """
+        local = self.local
+        epoch = local.admit_epoch
+        if epoch < 0 and fallback is None:
+            # The other hot path: refusing. A fresh exception each time, because one that is raised
+            # again and again keeps every traceback it ever had.
+            wait = local.refuse_until - monotonic()
+            if wait > 0:
+                self.rejected += 1
+                raise CircuitBreakerOpenError(
+                    self.name, _OPEN, wait if wait < inf else 0.0, local.refuse_cause
+                )
+        if epoch < 0 or self._classifier is not None:
+            return await self._call(fn, args, kwargs, fallback)
+        started = monotonic()
+        try:
+            result = fn(*args, **kwargs)
+            if type(result) is CoroutineType or inspect.isawaitable(result):
+                result = await result
+        except BaseException as error:
+            self._record(Admission(epoch), started, monotonic(), classify(None, None, error))
+            raise
+        if type(result) is AsyncGeneratorType:
+            return self._stream(result, _Guard(self, Admission(epoch), started))
+        ended = monotonic()
+        if ended - started >= local.slow_seconds:
+            self._record(Admission(epoch), started, ended, PLAIN_SUCCESS)
+            return result
+        successes = self._successes
+        successes.append((epoch, started, ended))
+        waiting = len(successes)
+        if waiting == 1:
+            self._host.recorder.want(self, urgent=False)
+        elif waiting > _YIELD_AFTER:
+            await asyncio.sleep(0)
+        return result
+
+    async def _call(
+        self,
+        fn: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        fallback: Fallback | None,
+    ) -> Any:
+        guard = _Guard(self)
+        try:
+            await guard.begin()
+        except CallRefusedError as refusal:
+            if fallback is None:
+                raise
+            result = fallback(refusal)
+            return await result if inspect.isawaitable(result) else result
+        try:
+            async with asyncio.timeout_at(guard.loop_deadline()):
+                result = fn(*args, **kwargs)
+                if inspect.isawaitable(result):
+                    result = await result
+        except BaseException as error:
+            guard.end(None, error)
+            raise
+        if isinstance(result, AsyncGeneratorType):
+            guard.count(-1)  # it may never be iterated
+            return self._stream(result, guard)
+        guard.end(result, None)
+        return result
+
+    async def __aenter__(self) -> Self:
+        guard = _Guard(self)
+        await guard.begin()
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self._entered.setdefault(task, []).append(guard)
+        await guard.start_timeout()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        task = cast("asyncio.Task[Any]", asyncio.current_task())
+        guards = self._entered.get(task)
+        if not guards:
+            raise RuntimeError("the breaker was entered in another task; use `call` there")
+        guard = guards.pop()
+        if not guards:
+            del self._entered[task]
+        try:
+            await guard.stop_timeout(kind, error, traceback)
+        except TimeoutError as cut:
+            guard.end(None, cut)
+            raise
+        guard.end(None, error)
+
+    @overload
+    def __call__(self, fn: F, /) -> F: ...
+    @overload
+    def __call__(self, /, *, fallback: Fallback) -> Callable[[F], F]: ...
+    def __call__(self, fn: Any = None, /, *, fallback: Fallback | None = None) -> Any:
+        """Decorates a coroutine function or an async generator function."""
+        if fn is None:
+            return functools.partial(self._decorate, fallback=fallback)
+        return self._decorate(fn)
+
+    def _decorate(self, fn: Any, fallback: Fallback | None = None) -> Any:
+        if inspect.isasyncgenfunction(fn):
+
+            @functools.wraps(fn)
+            async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+                guarded = await self.call(fn, *args, fallback=fallback, **kwargs)
+                try:
+                    async for item in guarded:
+                        yield item
+                finally:
+                    await guarded.aclose()
+
+            return stream
+        if not inspect.iscoroutinefunction(fn):
+            raise TypeError(f"{fn!r} is neither a coroutine function nor an async generator")
+
+        @functools.wraps(fn)
+        async def guarded_call(*args: Any, **kwargs: Any) -> Any:
+            return await self.call(fn, *args, fallback=fallback, **kwargs)
+
+        return guarded_call
+
+    async def _stream(
+        self,
+        items: AsyncGeneratorType[T, Any],
+        guard: _Guard,
+    ) -> AsyncGenerator[T, None]:
+        """Passes items on; the call counts when they end, fail, or nobody wants more."""
+        guard.count(1)
+        try:
+            while True:
+                async with asyncio.timeout_at(guard.loop_deadline()):
+                    item = await anext(items)
+                yield item
+        except StopAsyncIteration:
+            guard.end(None, None)
+        except BaseException as error:
+            guard.end(None, error)
+            raise
+        finally:
+            await items.aclose()
+
+    # --- recording ---
+
+    def _refusal(self) -> CircuitBreakerOpenError:
+        self.rejected += 1
+        local = self.local
+        state = local.state()
+        if state is CircuitState.CLOSED:
+            state = CircuitState.OPEN  # forced open, or nobody can say
+        return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), local.cause())
+
+    def _record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
+        """Records an outcome; all but plain successes are folded and sent at once."""
+        plain = (
+            verdict.result is _SUCCESS
+            and admission.permit is None
+            and not admission.local
+            and ended - started < self.local.slow_seconds
+        )
+        if plain:
+            self._successes.append((admission.epoch, started, ended))
+            self._host.recorder.want(self, urgent=False)
+            return
+        self._convert()
+        outcome = Outcome(
+            admission.epoch,
+            verdict.result,
+            int((ended - started) * 1000),
+            failure_kind=verdict.failure_kind,
+            permit=admission.permit,
+            retry_after_ms=round(verdict.retry_after_seconds * 1000),
+            trace=_trace(),
+        )
+        recorded = (ended, outcome)
+        self.local.record([recorded])
+        if admission.local:
+            # The log knows nothing of this round; for it the outcome is history.
+            outcome.epoch, outcome.permit = UNKNOWN_EPOCH, None
+        self._outcomes.append(recorded)
+        self._host.recorder.want(self, urgent=True)
+        if self.local.suspect:
+            self._host.own_fold_opened(self)
+
+    def _convert(self) -> None:
+        """Makes outcomes of the successes since the last time, and folds them."""
+        if not self._successes:
+            return
+        successes, self._successes = self._successes, []
+        recorded = [
+            (ended, Outcome(epoch, _SUCCESS, int((ended - started) * 1000)))
+            for epoch, started, ended in successes
+        ]
+        self.local.record(recorded)
+        self._outcomes += recorded
+
+    def take_outcomes(self) -> list[Recorded]:
+        """See `recorder.Source`."""
+        self._convert()
+        outcomes, self._outcomes = self._outcomes, []
+        self.unacknowledged += len(outcomes)
+        return outcomes
+
+    @property
+    def has_outcomes(self) -> bool:
+        """Whether anything is recorded that the recorder has not taken."""
+        return bool(self._successes or self._outcomes)
+
+    def acknowledged(self, event_id: tuple[int, int], count: int) -> None:
+        """See `recorder.Source`."""
+        self.unacknowledged -= count
+        self.last_event_id = max(self.last_event_id, event_id)
+
+    def abandon_permit(self, epoch: int, permit: str) -> None:
+        """Gives back the place of a probe whose caller left before it began."""
+        now = monotonic()
+        self._record(Admission(epoch, permit), now, now, Verdict(Result.ABANDONED))
+
+
+class _Guard:
+    """One call on its way through the breaker, where the fast path does not do."""
+
+    def __init__(
+        self,
+        breaker: CircuitBreaker,
+        admitted: Admission | None = None,
+        started: float = 0.0,
+    ) -> None:
+        self._breaker = breaker
+        self._timeout: asyncio.Timeout | None = None
+        self._counted = False
+        self._ended = False
+        self.admission = admitted or Admission(UNKNOWN_EPOCH)
+        self.started = started
+
+    async def begin(self) -> None:
+        """Takes a place.
+
+        Raises:
+            CircuitBreakerOpenError, BulkheadFullError: refused.
+        """
+        breaker = self._breaker
+        local = breaker.local
+        if local.admit_epoch >= 0:
+            self.admission = Admission(local.admit_epoch)
+        elif monotonic() < local.refuse_until:
+            raise breaker._refusal()
+        else:
+            # The bulkhead comes first, so that a probe's place is not taken in vain; and again
+            # after waiting, together with the count.
+            self._check_bulkhead()
+            admitted = await admission.admit(breaker._host, breaker.keys, local)
+            if admitted is None:
+                raise breaker._refusal()
+            self.admission = admitted
+            try:
+                self._check_bulkhead()
+            except BulkheadFullError:
+                if admitted.permit is not None:
+                    now = monotonic()
+                    breaker._record(admitted, now, now, Verdict(Result.NOT_SENT))
+                raise
+        self.count(1)
+        self.started = monotonic()
+
+    def count(self, change: int) -> None:
+        """Enters (1) or leaves (-1) the calls in flight."""
+        self._counted = change > 0
+        self._breaker._in_flight += change
+
+    def _check_bulkhead(self) -> None:
+        limit = self._breaker.config.max_concurrent_calls
+        if limit is not None and self._breaker._in_flight >= limit:
+            raise BulkheadFullError(self._breaker.name, limit)
+
+    def loop_deadline(self) -> float | None:
+        """When the loop must cut the call off, for a probe."""
+        ends_at = self.admission.ends_at
+        if ends_at == inf:
+            return None
+        return asyncio.get_running_loop().time() + ends_at - monotonic()
+
+    async def start_timeout(self) -> None:
+        """Begins to watch the lease of a probe that runs in a `with` block."""
+        deadline = self.loop_deadline()
+        if deadline is not None:
+            self._timeout = asyncio.timeout_at(deadline)
+            await self._timeout.__aenter__()
+
+    async def stop_timeout(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raises TimeoutError if the lease ended first."""
+        if self._timeout is not None:
+            await self._timeout.__aexit__(kind, error, traceback)
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Records how the call ended, once."""
+        if self._ended:
+            return
+        self._ended = True
+        breaker = self._breaker
+        if self._counted:
+            self.count(-1)
+        verdict = classify(breaker._classifier, result, error)
+        breaker._record(self.admission, self.started, monotonic(), verdict)
+
+
+def _trace() -> bytes:
+    """Trace id and span id of the caller's span, if it has one."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return b""
+    return context.trace_id.to_bytes(16, "big") + context.span_id.to_bytes(8, "big")

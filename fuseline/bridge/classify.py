@@ -1,0 +1,64 @@
+"""Classification: what a result or an exception says about the agent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from msgspec import Struct
+
+from fuseline.core.errors import CallRefusedError
+from fuseline.core.events import Result
+from fuseline.events.logs import get_logger
+
+_log = get_logger("classify")
+
+
+class Verdict(Struct, frozen=True):
+    """What a classifier found.
+
+    Attributes:
+        result: how the call counts.
+        failure_kind: short name of the failure, e.g. "http_503"; it stands in the event.
+        retry_after_seconds: what the agent asked for; lengthens OPEN up to the cap.
+    """
+
+    result: Result
+    failure_kind: str = ""
+    retry_after_seconds: float = 0.0
+
+
+Classifier = Callable[[Any, BaseException | None], "Verdict | Result | None"]
+"""Called with the result and None, or None and the exception; None back means the default."""
+
+PLAIN_SUCCESS = Verdict(Result.SUCCESS)
+_MAX_KIND = 40
+
+
+def classify_error(error: BaseException) -> Verdict:
+    """The default for exceptions.
+
+    A cancellation says that the caller left, never that the agent failed. A call that another
+    breaker or bulkhead refused has not been sent.
+    """
+    if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
+        return Verdict(Result.ABANDONED)
+    if isinstance(error, TimeoutError):
+        return Verdict(Result.TIMEOUT, type(error).__name__)
+    if isinstance(error, CallRefusedError):
+        return Verdict(Result.NOT_SENT)
+    return Verdict(Result.FAILURE, type(error).__name__[:_MAX_KIND])
+
+
+def classify(classifier: Classifier | None, result: Any, error: BaseException | None) -> Verdict:
+    """Asks the classifier, else the default. A classifier that raises has found nothing."""
+    found: Verdict | Result | None = None
+    if classifier is not None:
+        try:
+            found = classifier(result, error)
+        except Exception as bug:  # noqa: BLE001 - a user's bug must not change the call's result
+            _log.error("classifier_failed", error=repr(bug))
+    if found is None:
+        return PLAIN_SUCCESS if error is None else classify_error(error)
+    return found if isinstance(found, Verdict) else Verdict(Result(found))

@@ -1,0 +1,158 @@
+"""Loading circuits: the first view, the view after a gap, and the log's word on own outcomes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Protocol
+
+import anyio
+
+from fuseline.core.circuit import Circuit
+from fuseline.core.errors import BackendError
+from fuseline.core.fold import fold_in_place, initial
+from fuseline.events.agents import register
+from fuseline.events.backend import Backend
+from fuseline.events.log import read_all
+from fuseline.events.logs import get_logger
+from fuseline.projections.store import load_circuits
+
+from .admission import WORD_SECONDS
+from .recorder import Recorder
+
+if TYPE_CHECKING:
+    from .breaker import CircuitBreaker
+
+_RETRY_SECONDS = 0.2
+_CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+_CHUNK = 200
+
+_log = get_logger("loading")
+
+
+class Host(Protocol):
+    """What loading needs of the manager."""
+
+    backend: Backend
+    recorder: Recorder
+    worker: str
+    breakers: dict[str, CircuitBreaker]
+    budget_seconds: float
+
+    def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
+        """Runs a job under the manager's task group."""
+        ...
+
+
+class Loads:
+    """Loads under way; callers that wait for the same circuit share one."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loading: dict[str, asyncio.Future[None]] = {}
+        self._confirming: set[str] = set()
+
+    async def refresh(self, name: str, timeout_seconds: float) -> None:
+        """Takes over the circuit's projection as it is now.
+
+        A caller that is cancelled does not disturb the others: the load runs in a task of its own.
+
+        Raises:
+            BackendError: the server cannot say.
+            TimeoutError: not in time.
+        """
+        waiting = self._loading.get(name)
+        if waiting is None:
+            waiting = asyncio.get_running_loop().create_future()
+            self._loading[name] = waiting
+            self._host.start_soon(self._refresh, name, waiting)
+        async with asyncio.timeout(timeout_seconds):
+            await asyncio.shield(waiting)
+
+    async def _refresh(self, name: str, waiting: asyncio.Future[None]) -> None:
+        breaker = self._host.breakers[name]
+        try:
+            breaker.local.update(await self.read(breaker))
+            waiting.set_result(None)
+        except BackendError as error:
+            waiting.set_exception(error)
+            waiting.exception()  # nobody may be left to take it
+        except BaseException:
+            waiting.cancel()
+            raise
+        finally:
+            del self._loading[name]
+
+    async def read(self, breaker: CircuitBreaker) -> Circuit:
+        """The projection now; registers the agent if it is not there.
+
+        Raises:
+            BackendError: the server cannot say.
+        """
+        host = self._host
+        (circuit,) = await load_circuits(host.backend, [breaker.keys])
+        if circuit is not None and circuit.revision:
+            return circuit
+        await register(host.backend, breaker.name, breaker.initial_config, host.worker)
+        # No projection yet, or none of a registered agent: fold what there is instead of guessing.
+        circuit = initial()
+        async for page in read_all(host.backend, breaker.keys):
+            fold_in_place(circuit, page)
+        return circuit
+
+    async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
+        """Loads many circuits again, after a gap in the feed or when the server is back."""
+        host = self._host
+        for start in range(0, len(breakers), _CHUNK):
+            chunk = breakers[start : start + _CHUNK]
+            while True:
+                try:
+                    circuits = await load_circuits(host.backend, [b.keys for b in chunk])
+                    for breaker, circuit in zip(chunk, circuits, strict=True):
+                        if circuit is None or not circuit.revision:
+                            circuit = await self.read(breaker)
+                        breaker.local.update(circuit, anew=True)
+                        if breaker.local.suspect:
+                            self.confirm(breaker)
+                    break
+                except BackendError as error:
+                    _log.warning("reload_waits_for_server", error=str(error))
+                    await anyio.sleep(_RETRY_SECONDS)
+
+    async def load_when_possible(self, name: str) -> None:
+        """Loads a circuit that could not be loaded when it was first needed."""
+        breaker = self._host.breakers[name]
+        while breaker.local.provisional:
+            await anyio.sleep(_RETRY_SECONDS)
+            try:
+                breaker.local.update(await self.read(breaker))
+            except BackendError:
+                continue
+
+    def confirm(self, breaker: CircuitBreaker) -> None:
+        """Asks for the log's word on a circuit that this process's own outcomes have opened."""
+        if breaker.name not in self._confirming:
+            self._confirming.add(breaker.name)
+            self._host.start_soon(self._confirm, breaker)
+
+    async def _confirm(self, breaker: CircuitBreaker) -> None:
+        """Until the projection contains every own outcome; the feed may bring its word earlier."""
+        waits = iter(_CONFIRM_SECONDS)
+        patience = monotonic() + WORD_SECONDS
+        try:
+            while breaker.local.suspect:
+                try:
+                    await self._host.recorder.flush(WORD_SECONDS)
+                    circuit = await self.read(breaker)
+                except BackendError:
+                    await anyio.sleep(_RETRY_SECONDS)
+                    continue
+                complete = not breaker.unacknowledged and not breaker.has_outcomes
+                reached = (circuit.last_ms, circuit.last_seq) >= breaker.last_event_id
+                if reached and (complete or monotonic() > patience):
+                    breaker.local.update(circuit, confirmed=True)
+                    return
+                await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
+        finally:
+            self._confirming.discard(breaker.name)

@@ -1,0 +1,232 @@
+"""What one process knows of one circuit: the last view, and its own outcomes on top of it.
+
+The view is the log's word, some hundred microseconds old. `own` is the same fold over this
+process's outcomes since that view. When `own` opens before the view does, calls are refused until
+the log has spoken (read your own failures); when the log cannot speak, `own` decides alone.
+Does no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from msgspec import Struct
+
+from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
+from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
+from fuseline.core.events import AnyEvent, ConfigChanged, Mode, ProbeStarted
+from fuseline.core.fold import advance, fold_in_place, initial
+from fuseline.events.clock import ServerClock
+
+from .outbox import Recorded
+
+UNKNOWN_EPOCH = -1
+"""Epoch of calls the log did not admit: their outcomes are history, they move no state."""
+
+
+class Admission(Struct, frozen=True):
+    """That a call may begin, and under which terms."""
+
+    epoch: int
+    permit: str | None = None
+    ends_at: float = inf  # monotonic seconds at which a probe is cut off
+    local: bool = False  # decided by this process alone
+
+
+class LocalCircuit:
+    """View, own fold and the gate that the hot path reads.
+
+    Attributes:
+        admit_epoch: calls are admitted at once under this epoch; -1: ask `admission.admit`.
+        refuse_until: calls are refused at once before this moment (monotonic seconds).
+        refuse_cause: why, then.
+        slow_seconds: calls this long are slow.
+    """
+
+    def __init__(self, clock: ServerClock) -> None:
+        self._clock = clock
+        self.view: Circuit | None = None
+        self.own: Circuit | None = None
+        self.available = True
+        self.admit_epoch = -1
+        self.refuse_until = 0.0
+        self.refuse_cause = ""
+        self.slow_seconds = inf
+        self._seq = 0
+
+    @property
+    def config(self) -> CircuitBreakerConfig | None:
+        """The settings in force, once known."""
+        return self.view.config if self.view else None
+
+    @property
+    def suspect(self) -> bool:
+        """Whether this process's own outcomes have opened what the log still holds closed."""
+        view, own = self.view, self.own
+        return (
+            view is not None
+            and own is not None
+            and own.epoch > view.epoch
+            and view.state is CircuitState.CLOSED
+        )
+
+    def state(self) -> CircuitState:
+        """The state now: the view's, the own fold's if that is ahead, and what time has done."""
+        circuit = self.own if self.own and self.decides_alone else self.view
+        if circuit is None:
+            return CircuitState.CLOSED
+        if circuit.state is CircuitState.OPEN and circuit.open_until_ms <= self._clock.now_ms():
+            return CircuitState.HALF_OPEN
+        return circuit.state
+
+    def mode(self) -> Mode:
+        """The mode now; an override that has expired counts no more."""
+        view = self.view
+        if view is None or (view.mode_until_ms and view.mode_until_ms <= self._clock.now_ms()):
+            return Mode.AUTO
+        return view.mode
+
+    @property
+    def decides_alone(self) -> bool:
+        """Whether the own fold decides: it is ahead of the view, or the log cannot be asked."""
+        view = self.view
+        if view is None or self.own is None:
+            return False
+        alone = not self.available or self.provisional
+        return self.suspect or (alone and view.config.when_unavailable is WhenUnavailable.LOCAL)
+
+    @property
+    def provisional(self) -> bool:
+        """Whether the view is a closed circuit made up here, because the log could not be asked."""
+        return self.view is not None and self.view.epoch == UNKNOWN_EPOCH
+
+    def begin_unseen(self, config: CircuitBreakerConfig) -> None:
+        """Starts from a closed circuit of one's own until the log can be asked."""
+        circuit = initial(config)
+        circuit.epoch = UNKNOWN_EPOCH
+        self.update(circuit)
+
+    def update(self, circuit: Circuit, *, anew: bool = False, confirmed: bool = False) -> bool:
+        """Takes a newer view; returns whether it counts.
+
+        Args:
+            circuit: a projection; it is kept and must not be changed.
+            anew: it was folded anew and counts even if it stands at an earlier checkpoint.
+            confirmed: it contains every outcome of this process.
+        """
+        view, own = self.view, self.own
+        if view is None or self.provisional:
+            anew = True
+        elif not anew and _position(circuit) < _position(view):
+            return False
+        self.view = circuit
+        if view is None or own is None or anew or confirmed or circuit.epoch != view.epoch:
+            self.own = circuit.copy()
+            self._seq = circuit.last_seq
+        elif circuit.revision != own.revision:
+            self._fold_own(ConfigChanged(circuit.revision, circuit.config.to_wire()))
+        slow = circuit.config.slow_call_seconds
+        self.slow_seconds = inf if slow is None else slow
+        self.set_gate()
+        return True
+
+    def record(self, recorded: Sequence[Recorded]) -> None:
+        """Folds own outcomes, in order; sets the gate if they change it."""
+        own = self.own
+        if own is None:
+            return
+        epoch = own.epoch
+        at_ms = self._clock.at_ms
+        last_ms = own.last_ms
+        seq = self._seq
+        entries: list[tuple[int, int, AnyEvent]] = []
+        for ended, outcome in recorded:
+            last_ms = max(last_ms, at_ms(ended))
+            seq += 1
+            entries.append((last_ms, seq, outcome))
+        self._seq = seq
+        fold_in_place(own, entries)
+        if own.epoch != epoch:
+            self.set_gate()
+
+    def admit_alone(self) -> Admission | None:
+        """Decides by the own fold; None means refused."""
+        view = self.view
+        if view is None or self.own is None:
+            return None
+        now_ms = max(self._clock.now_ms(), self.own.last_ms)
+        self.own, changes = advance(self.own, now_ms)
+        if changes:
+            self.set_gate()
+        own = self.own
+        if own.state is CircuitState.CLOSED:
+            local = own.epoch != view.epoch
+            return Admission(own.epoch, local=local)
+        if own.state is CircuitState.OPEN or not own.probe_places:
+            return None
+        lease_seconds = own.config.probe_lease_seconds
+        self._fold_own(ProbeStarted(own.epoch, round(lease_seconds * 1000)))
+        ends_at = self._clock.monotonic(own.last_ms) + lease_seconds
+        return Admission(own.epoch, own.checkpoint, ends_at, local=True)
+
+    def set_gate(self) -> None:
+        """Works out what the hot path may decide without asking."""
+        view, own = self.view, self.own
+        self.admit_epoch, self.refuse_until = -1, 0.0
+        if view is None or own is None:
+            return
+        self.refuse_cause = self.cause()
+        monotonic = self._clock.monotonic
+        if view.mode is Mode.FORCED_OPEN:
+            self.refuse_until = monotonic(view.mode_until_ms) if view.mode_until_ms else inf
+            return
+        if view.mode is not Mode.AUTO and view.mode_until_ms:
+            return  # an override that expires is looked at for each call
+        circuit = own if self.decides_alone else view
+        forced = view.mode is Mode.FORCED_CLOSED or not view.config.enabled
+        if forced or circuit.state is CircuitState.CLOSED:
+            refusing = (
+                not self.available or self.provisional
+            ) and view.config.when_unavailable is WhenUnavailable.REJECT
+            plain = view.config.max_concurrent_calls is None and not refusing
+            if plain and circuit.epoch == view.epoch:
+                self.admit_epoch = view.epoch
+        elif circuit.state is CircuitState.OPEN:
+            self.refuse_until = monotonic(circuit.open_until_ms)
+
+    def retry_after_seconds(self) -> float:
+        """When asking again can succeed, from now; 0.0 if unknown."""
+        view = self.view
+        if view is None:
+            return 0.0
+        now_ms = self._clock.now_ms()
+        if view.mode is Mode.FORCED_OPEN:
+            until_ms = view.mode_until_ms or now_ms
+        else:
+            circuit = self.own if self.own and self.decides_alone else view
+            if circuit.state is CircuitState.OPEN:
+                until_ms = circuit.open_until_ms
+            else:
+                until_ms = circuit.next_deadline_ms
+        return 0.0 if until_ms >= NEVER_MS else max(0.0, (until_ms - now_ms) / 1000)
+
+    def cause(self) -> str:
+        """Why calls are refused now."""
+        view = self.view
+        if view is None:
+            return "unknown"
+        if view.mode is Mode.FORCED_OPEN:
+            return "forced_open"
+        circuit = self.own if self.own and self.decides_alone else view
+        return circuit.cause or "unknown"
+
+    def _fold_own(self, event: AnyEvent) -> None:
+        own = self.own
+        assert own is not None
+        self._seq += 1
+        fold_in_place(own, [(max(own.last_ms, self._clock.now_ms()), self._seq, event)])
+
+
+def _position(circuit: Circuit) -> tuple[int, int]:
+    return circuit.last_ms, circuit.last_seq

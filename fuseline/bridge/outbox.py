@@ -1,0 +1,209 @@
+"""The outcomes of one shard on their way to the log: numbering, batches, rewind. Does no I/O.
+
+Every batch has consecutive sequence numbers. The server takes only the next one it expects, so a
+batch is sent again until it is acknowledged, and acknowledged batches are kept for a while: after a
+failover that lost them the server says which number it knows, and sending goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from time import monotonic
+
+import msgspec
+
+from fuseline.core.events import Outcome, Result
+from fuseline.events.codec import encode_event, parse_id
+from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.projections.store import Argument, probe_member
+
+BATCH_OUTCOMES = 1000
+"""Most outcomes of one append: bounds how long the server is busy with it."""
+
+KEEP_SECONDS = 60.0
+KEEP_BYTES = 16 << 20
+"""How long, and up to which size a shard, acknowledged batches are kept for a rewind."""
+
+_RESEND_DELAY_MS = 20
+
+Recorded = tuple[float, Outcome]
+"""When a call ended (seconds of `time.monotonic`) and its outcome."""
+
+_VERDICTS = {Result.SUCCESS: "spent", Result.FAILURE: "failed", Result.TIMEOUT: "failed"}
+
+
+class Batch(msgspec.Struct):
+    """Outcomes with consecutive sequence numbers, encoded."""
+
+    first: int
+    count: int
+    encoded_at: float
+    agents: list[tuple[AgentKeys, list[bytes]]]
+    settled: list[tuple[int, str, str]]  # index of the agent, member, verdict
+    size: int
+
+    @property
+    def last(self) -> int:
+        """Sequence number of the last outcome."""
+        return self.first + self.count - 1
+
+
+class Outbox:
+    """What one producer has for one shard."""
+
+    def __init__(self, shard: ShardKeys, producer: int, name: str) -> None:
+        self.shard = shard
+        self.producer = producer
+        self.name = name
+        self.incarnation = 1
+        self.lost = 0  # outcomes that a failover took and that were no longer kept
+        self.dropped = 0  # outcomes given up because the server was away for too long
+        self._next = 1
+        self._waiting: dict[AgentKeys, list[Recorded]] = {}
+        self._waiting_count = 0
+        self._unacknowledged: deque[Batch] = deque()
+        self._kept: deque[Batch] = deque()
+        self._kept_size = 0
+
+    @property
+    def depth(self) -> int:
+        """Outcomes that are not acknowledged."""
+        return self._waiting_count + sum(batch.count for batch in self._unacknowledged)
+
+    def add(self, agent: AgentKeys, outcomes: list[Recorded]) -> None:
+        """Takes outcomes of an agent, in order."""
+        self._waiting.setdefault(agent, []).extend(outcomes)
+        self._waiting_count += len(outcomes)
+
+    def drop_successes(self, limit: int) -> None:
+        """Gives up the oldest successes while more than `limit` outcomes wait."""
+        excess = self._waiting_count - limit
+        for agent, recorded in self._waiting.items():
+            if excess <= 0:
+                break
+            kept = []
+            for item in recorded:
+                if excess > 0 and item[1].result is Result.SUCCESS and item[1].permit is None:
+                    excess -= 1
+                    self.dropped += 1
+                    self._waiting_count -= 1
+                else:
+                    kept.append(item)
+            self._waiting[agent] = kept
+
+    def batches(self) -> Iterator[Batch]:
+        """What to send now, in order: first what was sent before without an answer."""
+        yield from list(self._unacknowledged)
+        while self._waiting_count:
+            batch = self._make_batch()
+            self._unacknowledged.append(batch)
+            yield batch
+
+    def call(self, batch: Batch) -> tuple[str, list[str], list[Argument]]:
+        """The call of the function `append` for a batch."""
+        keys = [self.shard.producers, self.shard.dirty, self.shard.wake]
+        delay_ms = round((monotonic() - batch.encoded_at) * 1000)
+        arguments: list[Argument] = [
+            self.producer,
+            self.name,
+            self.incarnation,
+            batch.first,
+            delay_ms if delay_ms >= _RESEND_DELAY_MS else "",
+            len(batch.agents),
+        ]
+        for agent, blobs in batch.agents:
+            keys += (agent.events, agent.probes)
+            arguments += (agent.name, len(blobs), *blobs)
+        for settled in batch.settled:
+            arguments += settled
+        return "append", keys, arguments
+
+    def acknowledged(self, batch: Batch) -> None:
+        """The server has the batch."""
+        if self._unacknowledged and self._unacknowledged[0] is batch:
+            self._unacknowledged.popleft()
+        self._kept.append(batch)
+        self._kept_size += batch.size
+        horizon = monotonic() - KEEP_SECONDS
+        while self._kept and (self._kept_size > KEEP_BYTES or self._kept[0].encoded_at < horizon):
+            self._kept_size -= self._kept.popleft().size
+
+    def rewind(self, known: int) -> int:
+        """The server knows less than was sent; returns how many outcomes are lost for good.
+
+        Everything after `known` is sent again. If not all of that is kept, the rest goes under a
+        new incarnation, numbered from 1, because the server would refuse a gap for ever.
+        """
+        again = [batch for batch in self._kept if batch.last > known]
+        again += self._unacknowledged
+        self._kept = deque(batch for batch in self._kept if batch.last <= known)
+        self._kept_size = sum(batch.size for batch in self._kept)
+        self._unacknowledged = deque(again)
+        expected = known + 1
+        first = again[0].first if again else self._next
+        lost = max(0, first - expected)
+        if lost:
+            self.lost += lost
+            self.renumber()
+        return lost
+
+    def renumber(self, producer: int | None = None) -> None:
+        """Starts numbering anew, as a new incarnation or another producer."""
+        if producer is None:
+            self.incarnation += 1
+        else:
+            self.producer, self.incarnation = producer, 1
+        self._kept.clear()
+        self._kept_size = 0
+        self._next = 1
+        for batch in self._unacknowledged:
+            batch.first = self._next
+            self._next += batch.count
+
+    def _make_batch(self) -> Batch:
+        now = monotonic()
+        batch = Batch(self._next, 0, now, [], [], 0)
+        for agent in list(self._waiting):
+            room = BATCH_OUTCOMES - batch.count
+            if room <= 0:
+                break
+            recorded = self._waiting[agent]
+            if len(recorded) <= room:
+                del self._waiting[agent]
+            else:
+                self._waiting[agent] = recorded[room:]
+                recorded = recorded[:room]
+            if recorded:
+                self._encode(batch, agent, recorded, now)
+        self._waiting_count -= batch.count
+        self._next += batch.count
+        return batch
+
+    def _encode(
+        self, batch: Batch, agent: AgentKeys, recorded: Iterable[Recorded], now: float
+    ) -> None:
+        blobs = []
+        seq = batch.first + batch.count
+        for ended, outcome in recorded:
+            outcome.age_ms = int((now - ended) * 1000)
+            outcome.worker = self.producer
+            outcome.seq = seq
+            seq += 1
+            blob = encode_event(outcome)
+            batch.size += len(blob) + 60
+            blobs.append(blob)
+            if outcome.permit is not None:
+                member = probe_member(outcome.epoch, outcome.permit)
+                verdict = _VERDICTS.get(outcome.result, "back")
+                batch.settled.append((len(batch.agents) + 1, member, verdict))
+        batch.agents.append((agent, blobs))
+        batch.count += len(blobs)
+
+
+def last_ids(batch: Batch, reply: list[bytes]) -> list[tuple[AgentKeys, tuple[int, int], int]]:
+    """From the reply of `append`: each agent, the id of its last outcome, and how many it had."""
+    return [
+        (agent, parse_id(raw) if raw else (0, 0), len(blobs))
+        for (agent, blobs), raw in zip(batch.agents, reply[3:], strict=False)
+    ]

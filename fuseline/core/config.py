@@ -1,0 +1,273 @@
+"""The one configuration type: fields, defaults, bounds, and what the environment sets.
+
+The bounds stand in the annotations alone; validation, the environment, CLI help and API schema
+are made from them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta, Struct
+
+from .errors import ConfigError
+
+ENV_PREFIX = "CIRCUIT_BREAKER_"
+
+_DAY_SECONDS = 86_400
+_Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Rate = Annotated[float, Meta(gt=0.0, le=1.0)]
+_Duration = Annotated[float, Meta(ge=0.001, le=7 * _DAY_SECONDS)]
+
+
+class WhenUnavailable(StrEnum):
+    """What decides admission while Redis or every projector is away."""
+
+    LOCAL = "local"
+    REJECT = "reject"
+    LAST_KNOWN = "last_known"
+
+
+class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Settings of one circuit breaker; immutable, validated when made.
+
+    Fields are only ever added at the end: the log stores them by position.
+
+    Raises:
+        ConfigError: a value has the wrong type or is out of its range.
+    """
+
+    enabled: Annotated[
+        bool, Meta(description="false: every call is admitted; outcomes are still recorded")
+    ] = True
+    failure_threshold: Annotated[
+        _Count | None, Meta(description="consecutive failures that open; null: test off")
+    ] = 5
+    failure_rate_threshold: Annotated[
+        _Rate | None, Meta(description="failures/calls in the window that open; null: test off")
+    ] = 0.5
+    minimum_calls: Annotated[
+        _Count, Meta(description="calls the window needs before a rate counts")
+    ] = 10
+    window_size_seconds: Annotated[_Duration, Meta(description="length of the sliding window")] = (
+        120.0
+    )
+    timeout_seconds: Annotated[_Duration, Meta(description="how long OPEN lasts before probes")] = (
+        60.0
+    )
+    timeout_multiplier: Annotated[
+        Annotated[float, Meta(ge=1.0, le=100.0)],
+        Meta(description="each reopening in a row lasts longer by this factor"),
+    ] = 1.0
+    timeout_max_seconds: Annotated[
+        _Duration,
+        Meta(description="cap of a grown or asked-for (Retry-After) open time"),
+    ] = 600.0
+    half_open_max_calls: Annotated[
+        Annotated[int, Meta(ge=1, le=1000)],
+        Meta(description="probes of one HALF_OPEN round; all succeed: CLOSED, one fails: OPEN"),
+    ] = 3
+    probe_lease_seconds: Annotated[
+        _Duration, Meta(description="a probe is cut off, or given up, after this long")
+    ] = 120.0
+    minimum_workers: Annotated[
+        Annotated[int, Meta(ge=1, le=16)],
+        Meta(description="distinct workers that must have seen trouble before it opens"),
+    ] = 1
+    max_concurrent_calls: Annotated[
+        _Count | None, Meta(description="calls in flight per process; null: no cap")
+    ] = None
+    when_unavailable: Annotated[
+        WhenUnavailable, Meta(description="who decides while Redis or the projector is away")
+    ] = WhenUnavailable.LOCAL
+    slow_call_seconds: Annotated[
+        _Duration | None, Meta(description="calls this long are slow; null: test off")
+    ] = None
+    slow_call_rate_threshold: Annotated[
+        _Rate, Meta(description="slow calls/calls in the window that open")
+    ] = 1.0
+
+    def __post_init__(self) -> None:
+        for rule in RULES.values():
+            value = getattr(self, rule.name)
+            checked = rule.check(value, rule.name)
+            if checked is not value:
+                msgspec.structs.force_setattr(self, rule.name, checked)
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> CircuitBreakerConfig:
+        """Makes a config from names and values (JSON, YAML, CLI); absent names take defaults.
+
+        Raises:
+            ConfigError: an unknown name, or a value that is not allowed.
+        """
+        for name in values:
+            if name not in RULES:
+                raise ConfigError(name, values[name], f"one of the fields {', '.join(RULES)}")
+        return cls(**values)
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> CircuitBreakerConfig:
+        """Makes the default config of a process from ``CIRCUIT_BREAKER_*`` variables.
+
+        Raises:
+            ConfigError: naming the variable, for an unknown one as well as for a bad value.
+        """
+        values: dict[str, Any] = {}
+        for variable, text in environ.items():
+            if not variable.startswith(ENV_PREFIX):
+                continue
+            rule = RULES.get(variable.removeprefix(ENV_PREFIX).lower())
+            if rule is None:
+                known = ", ".join(f"{ENV_PREFIX}{name.upper()}" for name in RULES)
+                raise ConfigError(variable, text, f"one of the variables {known}")
+            values[rule.name] = rule.check(rule.parse(text, variable), variable)
+        return cls(**values)
+
+    def to_wire(self) -> list[Any]:
+        """The values by position, as the log and the projection store them."""
+        return list(msgspec.structs.astuple(self))
+
+    @classmethod
+    def from_wire(cls, values: list[Any]) -> CircuitBreakerConfig:
+        """Reads ``to_wire``; fields a newer version added are left out, missing ones default."""
+        return cls(**dict(zip(RULES, values, strict=False)))
+
+    def open_ms(self, opens_in_a_row: int, asked_ms: int = 0) -> int:
+        """How long OPEN lasts, in ms, for the nth opening in a row.
+
+        Args:
+            opens_in_a_row: 1 for the first opening after CLOSED.
+            asked_ms: what the agent asked for by ``Retry-After``; it lengthens, never shortens.
+        """
+        base = self.timeout_seconds
+        cap = max(self.timeout_max_seconds, base)
+        try:
+            grown = base * self.timeout_multiplier ** (opens_in_a_row - 1)
+        except OverflowError:  # hundreds of openings in a row: the cap is long reached
+            grown = cap
+        return round(min(cap, max(grown, asked_ms / 1000)) * 1000)
+
+
+class Rule(Struct, frozen=True):
+    """What one field accepts; made from its annotation."""
+
+    name: str
+    kind: type
+    nullable: bool
+    default: Any
+    description: str
+    minimum: float | None = None
+    above: float | None = None
+    maximum: float | None = None
+
+    @property
+    def allowed(self) -> str:
+        """The accepted values, in words."""
+        if self.kind is bool:
+            words = "true or false"
+        elif issubclass(self.kind, StrEnum):
+            words = "one of " + ", ".join(member.value for member in self.kind)
+        else:
+            noun = "a whole number" if self.kind is int else "a number"
+            low = f"above {self.above:g}" if self.above is not None else f"from {self.minimum:g}"
+            words = f"{noun} {low} to {self.maximum:.10g}"
+        return f"{words}, or null to turn it off" if self.nullable else words
+
+    def check(self, value: Any, field: str) -> Any:
+        """Returns the value in its own type.
+
+        Raises:
+            ConfigError: wrong type or out of range, under the name ``field``.
+        """
+        if value is None and self.nullable:
+            return None
+        if self.kind is bool:
+            if isinstance(value, bool):
+                return value
+        elif issubclass(self.kind, StrEnum):
+            if isinstance(value, str) and value in {member.value for member in self.kind}:
+                return self.kind(value)
+        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+            number = self._number(value)
+            if number is not None:
+                return number
+        raise ConfigError(field, value, self.allowed)
+
+    def _number(self, value: float) -> float | None:
+        # Only a float can be infinite or nan; an int may be too large to ask.
+        if isinstance(value, float) and not math.isfinite(value):
+            return None
+        if self.kind is int and value != int(value):
+            return None
+        if (
+            (self.minimum is not None and value < self.minimum)
+            or (self.above is not None and value <= self.above)
+            or (self.maximum is not None and value > self.maximum)
+        ):
+            return None
+        if self.kind is int:
+            return value if isinstance(value, int) else int(value)
+        return value if isinstance(value, float) else float(value)
+
+    def parse(self, text: str, field: str) -> Any:
+        """Reads the text form used by the environment and the command line.
+
+        Raises:
+            ConfigError: the text is not of the field's type, under the name ``field``.
+        """
+        word = text.strip()
+        if self.nullable and word.lower() in {"null", "none", "off", ""}:
+            return None
+        if self.kind is bool:
+            if word.lower() in {"true", "1", "yes", "on"}:
+                return True
+            if word.lower() in {"false", "0", "no", "off"}:
+                return False
+            raise ConfigError(field, text, self.allowed)
+        if issubclass(self.kind, StrEnum):
+            return word.lower()
+        try:
+            return int(word) if self.kind is int else float(word)
+        except ValueError:
+            raise ConfigError(field, text, self.allowed) from None
+
+
+def _rules() -> dict[str, Rule]:
+    info = msgspec.inspect.type_info(CircuitBreakerConfig)
+    assert isinstance(info, msgspec.inspect.StructType)
+    rules = {}
+    for field in info.fields:
+        outer = field.type
+        description = ""
+        if isinstance(outer, msgspec.inspect.Metadata):
+            description = (outer.extra_json_schema or {}).get("description", "")
+            outer = outer.type
+        options = outer.types if isinstance(outer, msgspec.inspect.UnionType) else (outer,)
+        inner = next(o for o in options if not isinstance(o, msgspec.inspect.NoneType))
+        kind: type
+        if isinstance(inner, msgspec.inspect.BoolType):
+            kind = bool
+        elif isinstance(inner, msgspec.inspect.EnumType):
+            kind = inner.cls
+        else:
+            kind = int if isinstance(inner, msgspec.inspect.IntType) else float
+        rules[field.name] = Rule(
+            name=field.name,
+            kind=kind,
+            nullable=len(options) > 1,
+            default=field.default,
+            description=description,
+            minimum=getattr(inner, "ge", None),
+            above=getattr(inner, "gt", None),
+            maximum=getattr(inner, "le", None),
+        )
+    return rules
+
+
+RULES: dict[str, Rule] = _rules()
+"""Every field of `CircuitBreakerConfig` with what it accepts, in wire order."""

@@ -1,0 +1,121 @@
+"""Every error Fuseline raises, in one hierarchy.
+
+Each message says what is wrong, with which value, what is allowed and what to do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .circuit import CircuitState
+
+
+class FuselineError(Exception):
+    """Base class of all errors raised by Fuseline."""
+
+
+class ConfigError(FuselineError, ValueError):
+    """A setting has a wrong name, type or value.
+
+    Attributes:
+        field: name of the setting as the caller wrote it.
+        value: the refused value.
+        allowed: what would have been accepted, in words.
+    """
+
+    def __init__(self, field: str, value: Any, allowed: str) -> None:
+        self.field = field
+        self.value = value
+        self.allowed = allowed
+        super().__init__(f"{field}: {value!r} is not allowed; expected {allowed}")
+
+    def __reduce__(self) -> tuple[type[ConfigError], tuple[str, Any, str]]:
+        return type(self), (self.field, self.value, self.allowed)
+
+
+class CallRefusedError(FuselineError):
+    """A call was refused before it began; the callee has not been touched."""
+
+
+class CircuitBreakerOpenError(CallRefusedError):
+    """The breaker refused the call: the circuit is open, or all probes of the round are out.
+
+    Attributes:
+        agent: name of the agent.
+        state: the state that refused the call (OPEN or HALF_OPEN).
+        retry_after_seconds: when asking again can succeed, from now; 0.0 if unknown.
+        cause: why the circuit is in this state, e.g. ``consecutive_failures``.
+    """
+
+    def __init__(
+        self, agent: str, state: CircuitState, retry_after_seconds: float, cause: str
+    ) -> None:
+        # The message is made in __str__: rejection is a hot path and most are never printed.
+        self.agent = agent
+        self.state = state
+        self.retry_after_seconds = retry_after_seconds
+        self.cause = cause
+
+    def __str__(self) -> str:
+        wait = f"; retry in {self.retry_after_seconds:.3g} s" if self.retry_after_seconds else ""
+        return f"circuit of agent {self.agent!r} is {self.state.value} ({self.cause}){wait}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.agent, self.state, self.retry_after_seconds, self.cause)
+
+
+class BulkheadFullError(CallRefusedError):
+    """``max_concurrent_calls`` calls to the agent are in flight in this process already."""
+
+    def __init__(self, agent: str, max_concurrent_calls: int) -> None:
+        self.agent = agent
+        self.max_concurrent_calls = max_concurrent_calls
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.agent!r} has {self.max_concurrent_calls} calls in flight, "
+            "the most this process allows (max_concurrent_calls)"
+        )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.agent, self.max_concurrent_calls)
+
+
+class BackendError(FuselineError):
+    """The Redis or Valkey server cannot be used as it is."""
+
+
+class BackendUnavailableError(BackendError):
+    """The server does not answer, or refuses this user."""
+
+
+class IncompatibleServerError(BackendError):
+    """The server lacks what Fuseline needs (Redis Functions, so Redis 7.0 or any Valkey)."""
+
+
+class NamespaceMismatchError(BackendError):
+    """The namespace was made with other fixed properties (its number of shards)."""
+
+
+class WrongKeyTypeError(BackendError):
+    """A key of the namespace holds another type: somebody else writes to it."""
+
+
+class EmbeddedServerError(FuselineError):
+    """The embedded server cannot be started or found."""
+
+
+class AgentNotFoundError(FuselineError, LookupError):
+    """No agent of that name is registered in the namespace."""
+
+    def __init__(self, agent: str) -> None:
+        self.agent = agent
+        super().__init__(agent)
+
+    def __str__(self) -> str:
+        return f"agent {self.agent!r} is not registered; `fuseline status` lists those that are"
+
+
+class RevisionConflictError(FuselineError):
+    """The agent was changed by somebody else since it was read."""

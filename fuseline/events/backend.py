@@ -1,0 +1,201 @@
+"""The server behind a namespace: connections, functions, the namespace's own record."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any
+
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoPermissionError, ResponseError
+
+from fuseline.core.errors import (
+    BackendError,
+    ConfigError,
+    IncompatibleServerError,
+    NamespaceMismatchError,
+)
+
+from . import library
+from .clock import ServerClock
+from .settings import BackendSettings, redact
+from .wire import Command, Wire, translate
+
+
+class Backend:
+    """An opened namespace: makes wires, calls functions, knows Redis's time.
+
+    Made by `open`; `close` closes every wire made here.
+    """
+
+    def __init__(self, settings: BackendSettings, url: str) -> None:
+        self.settings = settings
+        self.keys = settings.keys()
+        self.url = url
+        self.clock = ServerClock()
+        self.server = "unknown"  # e.g. "valkey 9.1.2"
+        self.incarnation = ""  # changes when the namespace's data is made anew
+        self._wires: list[Wire] = []
+        self.wire = self.make_wire()
+
+    @classmethod
+    async def open(cls, settings: BackendSettings, url: str | None = None) -> Backend:
+        """Connects, checks the server, loads the functions, makes or checks the namespace.
+
+        Args:
+            settings: where the log is.
+            url: where the embedded server is, if `settings.url` is None.
+
+        Raises:
+            BackendUnavailableError: no answer, or this user is refused.
+            IncompatibleServerError: no Redis Functions, so older than Redis 7.0.
+            NamespaceMismatchError: the namespace was made with another number of shards.
+            WrongKeyTypeError: another program uses the namespace's keys.
+        """
+        target = settings.url or url
+        if target is None:
+            raise ConfigError("url", None, "a URL, or the one of a started embedded server")
+        backend = cls(settings, target)
+        try:
+            await backend._check_server()
+            await backend.load_functions()
+            await backend._check_namespace()
+        except BackendError as error:
+            await backend.close()
+            raise type(error)(f"{redact(target)}: {error}") from error
+        except BaseException:
+            await backend.close()
+            raise
+        return backend
+
+    def make_wire(self, block_seconds: float = 0.0) -> Wire:
+        """A connection of its own; one that blocks for `block_seconds` waits that much longer."""
+        timeout = self.settings.timeout_seconds
+        pool = ConnectionPool.from_url(
+            self.url,
+            socket_timeout=timeout + block_seconds,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+            client_name="fuseline",
+        )
+        wire = Wire(pool)
+        self._wires.append(wire)
+        return wire
+
+    async def drop_wire(self, wire: Wire) -> None:
+        """Closes one wire that is no longer needed."""
+        await wire.close()
+        if wire in self._wires:
+            self._wires.remove(wire)
+
+    async def close(self) -> None:
+        """Closes all wires."""
+        for wire in self._wires:
+            await wire.close()
+
+    @property
+    def commands_sent(self) -> int:
+        """Number of commands sent by all wires so far."""
+        return sum(wire.commands_sent for wire in self._wires)
+
+    async def fcall(
+        self,
+        name: str,
+        keys: Sequence[str],
+        args: Sequence[str | bytes | int | float],
+        wire: Wire | None = None,
+    ) -> Any:
+        """Calls a server-side function; loads the library again if the server has lost it."""
+        (reply,) = await self.fcall_many([(name, keys, args)], wire)
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+        return reply
+
+    async def fcall_many(
+        self,
+        calls: Sequence[tuple[str, Sequence[str], Sequence[str | bytes | int | float]]],
+        wire: Wire | None = None,
+    ) -> list[Any]:
+        """Calls several functions in one go; error replies stand in the list as exceptions."""
+        wire = wire or self.wire
+        commands: list[Command] = [
+            ("FCALL", library.function(name), len(keys), *keys, *args) for name, keys, args in calls
+        ]
+        replies = await wire.call_many(commands)
+        if lost := [n for n, reply in enumerate(replies) if _is_lost(reply)]:
+            await self.load_functions()
+            again = await wire.call_many([commands[n] for n in lost])
+            for n, reply in zip(lost, again, strict=True):
+                replies[n] = reply
+        return replies
+
+    async def load_functions(self) -> None:
+        """Loads the library unless the server has this build or a newer one."""
+        (reply,) = await self.wire.call_many([("FCALL", library.function("build"), 0)])
+        if isinstance(reply, int) and reply >= library.BUILD:
+            return
+        if isinstance(reply, Exception) and not _is_lost(reply):
+            raise translate(reply) from reply
+        await self.wire.call("FUNCTION", "LOAD", "REPLACE", library.source())
+
+    async def learn_time(self, wire: Wire | None = None) -> int:
+        """Asks for Redis's time; returns it in ms."""
+        sent = monotonic()
+        seconds, microseconds = await (wire or self.wire).call("TIME")
+        now_ms = int(seconds) * 1000 + int(microseconds) / 1000
+        self.clock.learn(now_ms - 0.5, sent, monotonic())
+        return int(now_ms)
+
+    async def _check_server(self) -> None:
+        (reply,) = await self.wire.call_many([("INFO", "server")])
+        if isinstance(reply, NoPermissionError):
+            # A user with the least privileges; that the functions are there proves the version.
+            await self.learn_time()
+            return
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+        info = _parse_info(reply)
+        kind = info.get("server_name") or "redis"
+        version = info.get(f"{kind}_version") or info.get("redis_version", "0")
+        self.server = f"{kind} {version}"
+        try:
+            major = int(info.get("redis_version", "0").split(".")[0])
+        except ValueError:
+            major = 0
+        if major < 7:
+            raise IncompatibleServerError(
+                f"the server is {self.server}; Fuseline needs Redis 7.0 or newer, or Valkey"
+            )
+        await self.learn_time()
+
+    async def _check_namespace(self) -> None:
+        key, shards = self.keys.namespace, len(self.keys.shards)
+        record = await self._read_namespace(key)
+        if "shards" not in record or "incarnation" not in record:
+            await self.wire.call("HSETNX", key, "shards", shards)
+            await self.wire.call("HSETNX", key, "incarnation", secrets.token_hex(8))
+            record = await self._read_namespace(key)
+        stored, self.incarnation = record["shards"], record["incarnation"]
+        if stored != str(shards):
+            raise NamespaceMismatchError(
+                f"namespace {self.keys.namespace_name!r} was made with {stored} shards, this "
+                f"process is set to {shards}; set FUSELINE_SHARDS={stored} or another namespace"
+            )
+
+    async def _read_namespace(self, key: str) -> dict[str, str]:
+        flat = [part.decode() for part in await self.wire.call("HGETALL", key)]
+        return dict(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _is_lost(reply: Any) -> bool:
+    return isinstance(reply, ResponseError) and "Function not found" in str(reply)
+
+
+def _parse_info(raw: Any) -> dict[str, str]:
+    text = raw.decode() if isinstance(raw, bytes) else str(raw)
+    pairs = (line.partition(":") for line in text.splitlines() if ":" in line)
+    return {name: value.strip() for name, _, value in pairs}

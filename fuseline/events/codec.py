@@ -1,0 +1,51 @@
+"""Events to bytes and back; and stream ids to numbers and back."""
+
+from __future__ import annotations
+
+import msgspec
+
+from fuseline.core.events import AnyEvent, Event, UnknownEvent, UnreadableEvent
+
+EVENT_FIELD = b"e"
+"""The one field of a log entry."""
+
+DELAY_FIELD = b"d"
+"""Second field of entries sent again: ms between encoding and sending, added to the age."""
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_KNOWN_TAGS = {kind.__struct_config__.tag for kind in Event.__args__}
+
+encode_event = _encoder.encode
+
+
+def decode_event(raw: bytes) -> AnyEvent:
+    """Reads one event; never raises: what cannot be read says so."""
+    try:
+        return _decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        return _unknown(raw) or UnreadableEvent(raw, str(error))
+    except (msgspec.DecodeError, ValueError) as error:
+        return UnreadableEvent(raw, str(error))
+
+
+def _unknown(raw: bytes) -> UnknownEvent | None:
+    try:
+        parts = msgspec.msgpack.decode(raw)
+    except (msgspec.DecodeError, ValueError):
+        return None
+    if isinstance(parts, list) and parts and type(parts[0]) is int and parts[0] not in _KNOWN_TAGS:
+        return UnknownEvent(parts[0], raw)
+    return None
+
+
+def parse_id(text: bytes | str) -> tuple[int, int]:
+    """A stream id as (ms, seq)."""
+    ms, _, seq = (text.decode() if isinstance(text, bytes) else text).partition("-")
+    return int(ms), int(seq or 0)
+
+
+def next_id(text: str) -> str:
+    """The smallest id after the given one."""
+    ms, seq = parse_id(text)
+    return f"{ms}-{seq + 1}"

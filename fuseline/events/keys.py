@@ -1,0 +1,120 @@
+"""The only place that spells a key.
+
+All keys of an agent carry its shard's hash tag, so each server-side function stays in one slot and
+the same code runs on one server, behind Sentinel and on a Cluster.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import NamedTuple
+
+from fuseline.core.errors import ConfigError
+
+DEFAULT_NAMESPACE = "fuseline"
+DEFAULT_SHARDS = 16
+MAX_SHARDS = 256
+
+# Braces and colons would break the hash tag and the key's parts; the rest breaks lines of output.
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}:]")
+_MAX_NAME_BYTES = 200
+_ALLOWED_NAME = f"1 to {_MAX_NAME_BYTES} bytes of text without control characters, '{{', '}}', ':'"
+
+
+def check_name(field: str, name: object) -> str:
+    """Returns a namespace or agent name if it may stand in a key.
+
+    Raises:
+        ConfigError: naming the field.
+    """
+    if (
+        not isinstance(name, str)
+        or not 1 <= len(name.encode(errors="surrogatepass")) <= _MAX_NAME_BYTES
+        or _FORBIDDEN.search(name)
+        or any(0xD800 <= ord(char) <= 0xDFFF for char in name)
+        or name != name.strip()
+    ):
+        raise ConfigError(field, name, _ALLOWED_NAME)
+    return name
+
+
+class AgentKeys(NamedTuple):
+    """The keys of one agent."""
+
+    name: str
+    shard: int
+    events: str
+    circuit: str
+    history: str
+    probes: str
+
+
+class ShardKeys(NamedTuple):
+    """The keys of one shard."""
+
+    shard: int
+    feed: str
+    dirty: str
+    wake: str
+    producers: str
+    lease: str
+    fence: str
+    agents: str
+
+
+class Keys:
+    """Spells the keys of a namespace.
+
+    Raises:
+        ConfigError: a namespace or number of shards that is not allowed.
+    """
+
+    def __init__(self, namespace: str = DEFAULT_NAMESPACE, shards: int = DEFAULT_SHARDS) -> None:
+        self.namespace_name = check_name("namespace", namespace)
+        if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= MAX_SHARDS:
+            raise ConfigError("shards", shards, f"a whole number from 1 to {MAX_SHARDS}")
+        self.namespace = f"{{{namespace}}}:namespace"
+        self.shards = [self._shard(shard) for shard in range(shards)]
+        self._agents: dict[str, AgentKeys] = {}
+
+    def shard_of(self, agent: str) -> int:
+        """The agent's shard: stable for ever, it is part of where the data lies."""
+        return zlib.crc32(agent.encode()) % len(self.shards)
+
+    def agent(self, name: str) -> AgentKeys:
+        """The agent's keys.
+
+        Raises:
+            ConfigError: a name that may not stand in a key.
+        """
+        keys = self._agents.get(name)
+        if keys is None:
+            shard = self.shard_of(check_name("agent", name))
+            tag = self._tag(shard)
+            keys = AgentKeys(
+                name,
+                shard,
+                f"{tag}:events:{name}",
+                f"{tag}:circuit:{name}",
+                f"{tag}:history:{name}",
+                f"{tag}:probes:{name}",
+            )
+            self._agents[name] = keys
+        return keys
+
+    def _tag(self, shard: int) -> str:
+        return f"{{{self.namespace_name}.{shard:02d}}}"
+
+    def _shard(self, shard: int) -> ShardKeys:
+        tag = self._tag(shard)
+        return ShardKeys(
+            shard,
+            f"{tag}:feed",
+            f"{tag}:dirty",
+            f"{tag}:wake",
+            f"{tag}:producers",
+            f"{tag}:lease",
+            f"{tag}:fence",
+            f"{tag}:agents",
+        )

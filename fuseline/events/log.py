@@ -1,0 +1,88 @@
+"""Reading the log: ranges and tails of an agent's event stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import msgspec
+
+from fuseline.core.events import AnyEvent, Outcome
+
+from .backend import Backend
+from .codec import DELAY_FIELD, EVENT_FIELD, decode_event
+from .keys import AgentKeys
+from .wire import Wire
+
+Entry = tuple[int, int, AnyEvent]
+"""ms and seq of the stream id, and the event."""
+
+_PAGE = 5000
+
+
+def parse_entries(raw: list[Any]) -> list[Entry]:
+    """Entries as XRANGE and XREAD give them; unreadable ones come as such, none is left out."""
+    entries: list[Entry] = []
+    append = entries.append
+    for raw_id, fields in raw:
+        ms, _, seq = raw_id.partition(b"-")
+        if len(fields) == 2 and fields[0] == EVENT_FIELD:
+            append((int(ms), int(seq), decode_event(fields[1])))
+        else:
+            append((int(ms), int(seq), _decode_fields(fields)))
+    return entries
+
+
+def _decode_fields(fields: list[bytes]) -> AnyEvent:
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    event = decode_event(values.get(EVENT_FIELD, b""))
+    delay = values.get(DELAY_FIELD, b"")
+    if isinstance(event, Outcome) and delay.isdigit():
+        event = msgspec.structs.replace(event, age_ms=event.age_ms + int(delay))
+    return event
+
+
+async def read(
+    backend: Backend,
+    agent: AgentKeys,
+    start: str = "-",
+    end: str = "+",
+    count: int = _PAGE,
+    wire: Wire | None = None,
+) -> list[Entry]:
+    """Up to `count` entries with ids from `start` to `end`, both included; "(id" excludes."""
+    wire = wire or backend.wire
+    return parse_entries(await wire.call("XRANGE", agent.events, start, end, "COUNT", count))
+
+
+async def read_all(
+    backend: Backend, agent: AgentKeys, start: str = "-", end: str = "+", wire: Wire | None = None
+) -> AsyncIterator[list[Entry]]:
+    """All entries with ids from `start` to `end` as they are now, a page at a time."""
+    while page := await read(backend, agent, start, end, wire=wire):
+        yield page
+        if len(page) < _PAGE:
+            return
+        start = f"({page[-1][0]}-{page[-1][1]}"
+
+
+async def tail(
+    backend: Backend, agent: AgentKeys, after: str = "$", block_seconds: float = 5.0
+) -> AsyncIterator[list[Entry]]:
+    """Entries as they come, from the id `after` on; runs until it is closed."""
+    wire = backend.make_wire(block_seconds)
+    try:
+        if after == "$":
+            last = await wire.call("XREVRANGE", agent.events, "+", "-", "COUNT", 1)
+            after = last[0][0].decode() if last else "0-0"
+        while True:
+            reply = await wire.call(
+                "XREAD", "COUNT", _PAGE, "BLOCK", int(block_seconds * 1000),
+                "STREAMS", agent.events, after,
+            )  # fmt: skip
+            if reply:
+                page = parse_entries(reply[0][1])
+                after = f"{page[-1][0]}-{page[-1][1]}"
+                yield page
+    finally:
+        await backend.drop_wire(wire)

@@ -1,0 +1,96 @@
+"""Where the log is: settings of a process, from arguments and environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
+
+from msgspec import Struct
+
+from fuseline.core.errors import ConfigError
+
+from .keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, Keys
+
+_SCHEMES = ("redis", "rediss", "unix")
+
+
+class BackendSettings(Struct, frozen=True, kw_only=True):
+    """How to reach the log.
+
+    Attributes:
+        url: `redis://`, `rediss://` or `unix://`; None means the embedded server.
+        namespace: prefix of every key.
+        shards: number of shards; fixed when a namespace is made.
+        timeout_seconds: the longest wait for a connection or a reply.
+    """
+
+    url: str | None = None
+    namespace: str = DEFAULT_NAMESPACE
+    shards: int = DEFAULT_SHARDS
+    timeout_seconds: float = 1.5
+
+    @classmethod
+    def from_env(
+        cls,
+        environ: Mapping[str, str],
+        url: str | None = None,
+        namespace: str | None = None,
+        shards: int | None = None,
+    ) -> BackendSettings:
+        """Arguments that are given win over REDIS_URL, FUSELINE_NAMESPACE and FUSELINE_SHARDS.
+
+        Raises:
+            ConfigError: naming the setting or variable.
+        """
+        if shards is None and (text := environ.get("FUSELINE_SHARDS")):
+            try:
+                shards = int(text)
+            except ValueError:
+                raise ConfigError("FUSELINE_SHARDS", text, "a whole number") from None
+        settings = cls(
+            url=check_url(url or environ.get("REDIS_URL") or None),
+            namespace=namespace or environ.get("FUSELINE_NAMESPACE") or DEFAULT_NAMESPACE,
+            shards=DEFAULT_SHARDS if shards is None else shards,
+        )
+        settings.keys()
+        return settings
+
+    def keys(self) -> Keys:
+        """The keys of the namespace.
+
+        Raises:
+            ConfigError: a namespace or number of shards that is not allowed.
+        """
+        return Keys(self.namespace, self.shards)
+
+
+def check_url(url: str | None) -> str | None:
+    """Returns the URL if its scheme is one that is supported.
+
+    Raises:
+        ConfigError: under the name REDIS_URL, the password left out.
+    """
+    if url is None:
+        return None
+    allowed = "a URL like redis://host:6379/0, rediss://... or unix:///path/to/server.sock"
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise ConfigError("REDIS_URL", redact(url), allowed) from None
+    if parts.scheme not in _SCHEMES or not (parts.hostname or parts.path):
+        raise ConfigError("REDIS_URL", redact(url), allowed)
+    return url
+
+
+def redact(url: str) -> str:
+    """The URL without its password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "(unreadable)"
+    user, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return url
+    name, colon, _ = user.partition(":")
+    return urlunsplit(parts._replace(netloc=f"{name}{colon and ':***'}@{host}"))

@@ -1,0 +1,100 @@
+"""One connection, used in request and reply order.
+
+redis-py's connections are used directly: its client costs more per command than the server does,
+retries ten times by default, and its pool cannot say which replies belong to a cancelled command.
+Here every failure or cancellation between request and reply closes the connection, so no reply can
+go to the wrong caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anyio
+from redis import exceptions as redis_errors
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+
+from fuseline.core.errors import (
+    BackendError,
+    BackendUnavailableError,
+    IncompatibleServerError,
+    WrongKeyTypeError,
+)
+
+Command = Sequence[str | bytes | int | float]
+
+
+class Wire:
+    """A connection to the server; commands of concurrent tasks follow one another.
+
+    Raises (all methods): the errors of `translate`. After BackendUnavailableError it is unknown
+    whether the server has carried the commands out.
+    """
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+        self._lock = anyio.Lock()
+        self.commands_sent = 0
+
+    async def call(self, *command: str | bytes | float) -> Any:
+        """Sends one command and returns its reply."""
+        (reply,) = await self.call_many([command])
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+        return reply
+
+    async def call_many(self, commands: Sequence[Command]) -> list[Any]:
+        """Sends commands in one go; error replies stand in the list as exceptions."""
+        async with self._lock:
+            connection = self._connection
+            self.commands_sent += len(commands)
+            try:
+                packed: list[bytes] = connection.pack_commands(commands)
+                await connection.send_packed_command(packed, check_health=False)
+                replies = []
+                for _ in commands:
+                    try:
+                        replies.append(await connection.read_response())
+                    except redis_errors.ResponseError as error:
+                        replies.append(error)
+            except (redis_errors.RedisError, OSError, TimeoutError) as error:
+                await self._drop()
+                raise translate(error) from error
+            except BaseException:
+                await self._drop()
+                raise
+            return replies
+
+    async def close(self) -> None:
+        """Closes the connection; a later call opens it again."""
+        await self._drop()
+
+    async def _drop(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._connection.disconnect(nowait=True)
+
+
+def translate(error: Exception) -> BackendError:
+    """Turns an error of redis-py into ours, with what to do about it."""
+    text = str(error)
+    if isinstance(error, redis_errors.AuthenticationError | redis_errors.NoPermissionError) or (
+        text.startswith(("NOAUTH", "WRONGPASS", "NOPERM"))
+    ):
+        return BackendUnavailableError(
+            f"the server refuses this user: {text}; check the user and password in REDIS_URL"
+        )
+    if isinstance(error, redis_errors.TimeoutError | TimeoutError):
+        return BackendUnavailableError(f"the server does not answer in time: {text}")
+    if isinstance(error, redis_errors.ConnectionError | OSError):
+        return BackendUnavailableError(f"the server cannot be reached: {text}")
+    if "WRONGTYPE" in text:
+        return WrongKeyTypeError(
+            f"a key of the namespace holds another type ({text}); another program writes to it: "
+            "choose another FUSELINE_NAMESPACE or remove the key"
+        )
+    if "unknown command" in text.lower():
+        return IncompatibleServerError(
+            f"the server lacks a command ({text}); Fuseline needs Redis 7.0 or newer, or Valkey"
+        )
+    return BackendError(f"the server refused a command: {text}")

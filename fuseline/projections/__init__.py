@@ -1,0 +1,1 @@
+"""Folding the log into circuits: projector, projection store, feed, timeline, verify, rebuild."""

@@ -1,0 +1,242 @@
+"""Folding and committing the agents of the shards a projector holds."""
+
+from collections.abc import Iterable, Sequence
+from time import monotonic
+
+from fuseline.core.circuit import Rebuilt
+from fuseline.core.errors import BackendError, BackendUnavailableError
+from fuseline.core.events import Tick
+from fuseline.core.fold import fold_in_place, initial
+from fuseline.events.agents import list_agents
+from fuseline.events.backend import Backend
+from fuseline.events.codec import encode_event
+from fuseline.events.keys import AgentKeys
+from fuseline.events.log import parse_entries, read_all
+from fuseline.events.logs import get_logger
+from fuseline.events.wire import Wire, translate
+from fuseline.projections.shard import ShardProjection
+from fuseline.projections.store import Commit, commit_call, load_circuits
+
+FEED_LENGTH = 10_000
+"""Entries a shard's feed keeps; a worker that has missed more loads its circuits again."""
+
+_AGENTS_PER_WAVE = 500
+_AGENTS_PER_COMMIT = 100
+_EVENTS_PER_AGENT = 20
+_TICK = encode_event(Tick())
+
+_log = get_logger("projector")
+
+
+class Folding:
+    """Brings projections up to the ends of their logs.
+
+    A shard whose lease turns out to be another's gets `lost` set; nothing was written then.
+
+    Args:
+        backend: the namespace.
+        wire: the connection to work on.
+        wave_events: about how many events are folded before other tasks get their turn.
+    """
+
+    def __init__(self, backend: Backend, wire: Wire, wave_events: int) -> None:
+        self._backend = backend
+        self._wire = wire
+        self._wave_events = wave_events
+        self.events_folded = 0
+        self.changes = 0  # transitions and other history entries committed
+
+    async def take(self, number: int, token: int) -> ShardProjection:
+        """Loads a shard's circuits and notices what their logs have beyond them."""
+        keys = self._backend.keys.shards[number]
+        shard = ShardProjection(keys, token)
+        last = await self._wire.call("XREVRANGE", keys.wake, "+", "-", "COUNT", 1)
+        shard.wake_position = last[0][0].decode() if last else "0-0"
+        async for agents in list_agents(self._backend, [keys], self._wire):
+            await self._load(shard, agents)
+        await self.sweep([shard])
+        return shard
+
+    async def sweep(self, shards: Iterable[ShardProjection]) -> None:
+        """Compares every checkpoint with the end of its stream; wake-ups and hints can be lost."""
+        for shard in shards:
+            shard.broken.clear()
+            await self.notice_dirty([shard])
+            async for agents in list_agents(self._backend, [shard.keys], self._wire):
+                keys = [key for agent in agents for key in (agent.circuit, agent.events)]
+                reply = await self._backend.fcall("sweep", keys, (), self._wire)
+                for index, verdict in zip(reply[::2], reply[1::2], strict=True):
+                    agent = agents[index - 1]
+                    if verdict == b"AHEAD":
+                        await self._fold_anew(shard, agent)
+                    shard.notice([agent.name])
+
+    async def notice_dirty(self, shards: Sequence[ShardProjection]) -> None:
+        """Asks which agents have events past their checkpoints."""
+        replies = await self._wire.call_many([("SMEMBERS", shard.keys.dirty) for shard in shards])
+        for shard, names in zip(shards, replies, strict=True):
+            if isinstance(names, Exception):
+                raise translate(names) from names
+            shard.notice(set(map(bytes.decode, names)) - shard.broken.keys())
+
+    async def tick(self, shards: Iterable[ShardProjection]) -> None:
+        """Writes a Tick for each deadline that has come, so that the log says time was seen."""
+        now_ms = self._backend.clock.now_ms()
+        for shard in shards:
+            if not (due := shard.due(now_ms)):
+                continue
+            keys = [shard.keys.lease, shard.keys.dirty, shard.keys.wake]
+            keys += [self._backend.keys.agent(name).events for name, _ in due]
+            arguments = [part for pair in due for part in pair]
+            sent = monotonic()
+            try:
+                reply = await self._backend.fcall(
+                    "tick", keys, (shard.token, _TICK, *arguments), self._wire
+                )
+            except BackendError:
+                for name, deadline in due:
+                    shard.schedule(name, deadline)
+                raise
+            if reply[0] == b"FENCED":
+                shard.lost = True
+                continue
+            self._backend.clock.learn(reply[1], sent, monotonic())
+            ticked = {name.decode() for name in reply[2:]}
+            shard.notice(ticked)
+            for name, deadline in due:
+                if name not in ticked:  # our estimate of Redis's time was early
+                    shard.schedule(name, deadline)
+
+    async def fold_wave(self, shards: Iterable[ShardProjection]) -> None:
+        """Folds and commits some of what has been noticed, at most `wave_events` events or so."""
+        wave = await self._choose(shards)
+        if not wave:
+            return
+        count = max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
+        replies = await self._wire.call_many(
+            [
+                (
+                    "XREAD", "COUNT", count,
+                    "STREAMS", agent.events, shard.circuits[agent.name].checkpoint,
+                )
+                for shard, agent in wave
+            ]
+        )  # fmt: skip
+        commits: dict[int, tuple[ShardProjection, list[Commit]]] = {}
+        for (shard, agent), reply in zip(wave, replies, strict=True):
+            shard.pending.pop(agent.name, None)
+            if isinstance(reply, Exception):
+                self._set_aside(shard, agent.name, str(translate(reply)))
+                continue
+            if not reply:
+                continue
+            raw = reply[0][1]
+            if len(raw) == count:
+                shard.notice([agent.name])
+            commit = shard.fold(agent, parse_entries(raw))
+            self.events_folded += len(raw)
+            if commit is not None:
+                commits.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
+        await self._commit(list(commits.values()))
+
+    async def _choose(
+        self, shards: Iterable[ShardProjection]
+    ) -> list[tuple[ShardProjection, AgentKeys]]:
+        """The agents of the next wave, their circuits loaded."""
+        wave: list[tuple[ShardProjection, AgentKeys]] = []
+        for shard in shards:
+            agents = [
+                self._backend.keys.agent(name)
+                for name in list(shard.pending)[: _AGENTS_PER_WAVE - len(wave)]
+            ]
+            if missing := [agent for agent in agents if agent.name not in shard.circuits]:
+                await self._load(shard, missing)
+            wave += [(shard, agent) for agent in agents if agent.name in shard.circuits]
+        return wave
+
+    async def _load(self, shard: ShardProjection, agents: Sequence[AgentKeys]) -> None:
+        """Loads circuits; one by one where one of them cannot be loaded."""
+        try:
+            circuits = await load_circuits(self._backend, agents, self._wire)
+        except BackendError as error:
+            if len(agents) > 1:
+                for agent in agents:
+                    await self._load(shard, [agent])
+            elif isinstance(error, BackendUnavailableError):
+                raise
+            else:
+                self._set_aside(shard, agents[0].name, str(error))
+            return
+        for agent, circuit in zip(agents, circuits, strict=True):
+            shard.put(agent.name, circuit or initial(), stored=circuit is not None)
+
+    async def _fold_anew(self, shard: ShardProjection, agent: AgentKeys) -> None:
+        """The log has lost events that were folded: the log decides, so fold what it holds."""
+        (stored,) = await load_circuits(self._backend, [agent], self._wire)
+        circuit = initial()
+        async for page in read_all(self._backend, agent, wire=self._wire):
+            fold_in_place(circuit, page)
+        previous = stored.checkpoint if stored else ""
+        now_ms = self._backend.clock.now_ms()
+        note = Rebuilt(now_ms, circuit.checkpoint, previous, "the log has lost events")
+        _log.error("log_lost_events", agent=agent.name, was=previous, now=circuit.checkpoint)
+        shard.put(agent.name, circuit, stored=stored is not None)
+        commit = Commit(agent, previous, circuit, [note], view_changed=True, anew=True)
+        await self._commit([(shard, [commit])])
+
+    async def _commit(self, work: Sequence[tuple[ShardProjection, list[Commit]]]) -> None:
+        chunks = [
+            (shard, commits[start : start + _AGENTS_PER_COMMIT])
+            for shard, commits in work
+            for start in range(0, len(commits), _AGENTS_PER_COMMIT)
+        ]
+        if not chunks:
+            return
+        try:
+            replies = await self._backend.fcall_many(
+                [commit_call(s.keys, s.token, commits, FEED_LENGTH) for s, commits in chunks],
+                self._wire,
+            )
+        except BaseException:
+            # Unknown whether it was carried out: what Redis holds decides.
+            for shard, commits in chunks:
+                _reload(shard, commits)
+            raise
+        failed: Exception | None = None
+        for (shard, commits), reply in zip(chunks, replies, strict=True):
+            if isinstance(reply, Exception):
+                _reload(shard, commits)
+                failed = reply
+            elif reply[0] == b"FENCED":
+                shard.lost = True
+            else:
+                self._committed(shard, commits, dict(zip(reply[1::2], reply[2::2], strict=True)))
+        if failed is not None:
+            raise translate(failed) from failed
+
+    def _committed(
+        self, shard: ShardProjection, commits: Sequence[Commit], refused: dict[int, bytes]
+    ) -> None:
+        for index, commit in enumerate(commits, start=1):
+            reason = refused.get(index)
+            if reason is None:
+                shard.committed(commit)
+                self.changes += len(commit.changes)
+            elif reason == b"CONFLICT":
+                _reload(shard, [commit])
+            else:
+                self._set_aside(shard, commit.agent.name, reason.decode())
+
+    def _set_aside(self, shard: ShardProjection, name: str, reason: str) -> None:
+        """An agent whose keys are damaged must not stop the others of its shard."""
+        shard.forget(name)
+        shard.pending.pop(name, None)
+        if shard.broken.get(name) != reason:
+            shard.broken[name] = reason
+            _log.error("agent_set_aside", agent=name, reason=reason)
+
+
+def _reload(shard: ShardProjection, commits: Sequence[Commit]) -> None:
+    for commit in commits:
+        shard.forget(commit.agent.name)
+    shard.notice(commit.agent.name for commit in commits)

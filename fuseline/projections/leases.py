@@ -1,0 +1,76 @@
+"""Shard leases: who may project which shard, with a fencing token for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import monotonic
+
+from fuseline.events.backend import Backend
+from fuseline.events.logs import get_logger
+from fuseline.events.wire import Wire
+
+LEASE_MS = 2000
+"""How long a lease lasts without renewal. A dead owner is replaced within this and one round."""
+
+RENEW_SECONDS = 0.5
+
+_log = get_logger("projector")
+
+
+class Leases:
+    """Takes free leases of all shards and keeps those it has."""
+
+    def __init__(self, backend: Backend, owner: str, wire: Wire) -> None:
+        self._backend = backend
+        self.wire = wire
+        self.owner = owner
+        self.tokens: dict[int, int] = {}
+        self._renewed: dict[int, float] = {}
+
+    async def renew(self) -> tuple[list[int], list[int]]:
+        """Renews and takes what is free; returns the shards won and those lost."""
+        sent = monotonic()
+        shards = self._backend.keys.shards
+        replies = await self._backend.fcall_many(
+            [
+                (
+                    "lease",
+                    (keys.lease, keys.fence),
+                    (self.owner, LEASE_MS, self.tokens.get(keys.shard, 0), 0),
+                )
+                for keys in shards
+            ],
+            self.wire,
+        )
+        won, lost = [], []
+        for keys, reply in zip(shards, replies, strict=True):
+            token = reply if isinstance(reply, int) else 0
+            held = self.tokens.get(keys.shard)
+            if isinstance(reply, Exception):
+                _log.error("lease_refused", shard=keys.shard, error=str(reply))
+            if held and token != held:
+                self.drop(keys.shard)
+                lost.append(keys.shard)
+            if token and token != held:
+                self.tokens[keys.shard] = token
+                won.append(keys.shard)
+            if token:
+                self._renewed[keys.shard] = sent
+        return won, lost
+
+    def drop(self, shard: int) -> None:
+        """Forgets a lease that was found to be another's."""
+        self.tokens.pop(shard, None)
+        self._renewed.pop(shard, None)
+
+    async def release(self) -> None:
+        """Gives all leases back, so that another projector takes over at once."""
+        shards = self._backend.keys.shards
+        held: Sequence[tuple[int, int]] = list(self.tokens.items())
+        self.tokens.clear()
+        self._renewed.clear()
+        if held:
+            await self._backend.fcall_many(
+                [("release", (shards[shard].lease,), (token,)) for shard, token in held],
+                self.wire,
+            )

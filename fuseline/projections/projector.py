@@ -1,0 +1,167 @@
+"""The projector: folds the log of the shards it holds into their projections.
+
+Any number may run; each shard has one at a time. Being wrong about that is harmless: a commit is
+carried out only under the shard's current fencing token and on top of the very checkpoint it was
+folded from.
+"""
+
+from time import monotonic
+
+import anyio
+
+from fuseline.core.circuit import NEVER_MS
+from fuseline.core.errors import BackendError
+from fuseline.events.backend import Backend
+from fuseline.events.logs import get_logger
+from fuseline.events.wire import Command
+from fuseline.projections.folding import Folding
+from fuseline.projections.leases import RENEW_SECONDS, Leases
+from fuseline.projections.shard import ShardProjection
+
+SWEEP_SECONDS = 30.0
+"""How often all checkpoints are compared with the ends of their streams."""
+
+WAVE_EVENTS = 2000
+"""Events folded at a time inside a worker: a few ms. A process of its own takes more."""
+
+_BLOCK_SECONDS = 0.5
+_RETRY_SECONDS = 0.1
+_RELEASE_SECONDS = 1.0
+
+_log = get_logger("projector")
+
+
+class Projector:
+    """Folds and commits until cancelled.
+
+    Args:
+        backend: the namespace.
+        owner: name in the leases, e.g. host and process id.
+        wave_events: events folded between two turns of the event loop's other tasks.
+    """
+
+    def __init__(self, backend: Backend, owner: str, wave_events: int = WAVE_EVENTS) -> None:
+        self._backend = backend
+        self._wires = (
+            backend.make_wire(),
+            backend.make_wire(),
+            backend.make_wire(_BLOCK_SECONDS),
+        )
+        work_wire, lease_wire, self._wake_wire = self._wires
+        self._folding = Folding(backend, work_wire, wave_events)
+        self._leases = Leases(backend, owner, lease_wire)
+        self._shards: dict[int, ShardProjection] = {}
+        self._won: list[int] = []
+        self._gained = anyio.Event()
+        self._swept_at = monotonic()
+
+    @property
+    def shards(self) -> list[int]:
+        """The shards this projector holds."""
+        return sorted(self._shards)
+
+    @property
+    def events_folded(self) -> int:
+        """Number of events folded so far."""
+        return self._folding.events_folded
+
+    async def run(self) -> None:
+        """Projects until cancelled; then gives its leases back. Outlives an absent server."""
+        try:
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(self._keep_leases)
+                tasks.start_soon(self._work)
+        finally:
+            with anyio.move_on_after(_RELEASE_SECONDS, shield=True):
+                try:
+                    await self._leases.release()
+                except BackendError as error:
+                    _log.info("leases_not_released", error=str(error))
+            with anyio.CancelScope(shield=True):
+                for wire in self._wires:
+                    await self._backend.drop_wire(wire)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            try:
+                won, lost = await self._leases.renew()
+                for number in lost:
+                    self._lose(number)
+                if won:
+                    # Loading a shard may take longer than a lease lasts, so the other task loads.
+                    self._won += won
+                    self._gained.set()
+                    self._gained = anyio.Event()
+            except BackendError as error:
+                _log.warning("projector_waits_for_server", error=str(error))
+            await anyio.sleep(RENEW_SECONDS)
+
+    async def _work(self) -> None:
+        while True:
+            try:
+                await self._take_won()
+                shards = list(self._shards.values())
+                if not shards:
+                    gained = self._gained
+                    with anyio.move_on_after(RENEW_SECONDS):
+                        await gained.wait()
+                    continue
+                await self._folding.tick(shards)
+                if not any(shard.pending for shard in shards):
+                    await self._wait_for_events(shards)
+                await self._folding.fold_wave(shards)
+                if monotonic() - self._swept_at > SWEEP_SECONDS:
+                    self._swept_at = monotonic()
+                    await self._backend.learn_time()
+                    await self._folding.sweep(shards)
+            except BackendError as error:
+                _log.warning("projector_waits_for_server", error=str(error))
+                await anyio.sleep(_RETRY_SECONDS)
+            for number, shard in list(self._shards.items()):
+                if shard.lost:
+                    self._lose(number)
+
+    async def _take_won(self) -> None:
+        while self._won:
+            number = self._won[0]
+            token = self._leases.tokens.get(number)
+            if token is not None:
+                shard = await self._folding.take(number, token)
+                if self._leases.tokens.get(number) == token:
+                    self._shards[number] = shard
+                    _log.info("shard_taken", shard=number, agents=len(shard.circuits))
+            self._won.remove(number)
+
+    def _lose(self, number: int) -> None:
+        if self._shards.pop(number, None) is not None:
+            _log.warning("lease_lost", shard=number)
+        self._leases.drop(number)
+
+    async def _wait_for_events(self, shards: list[ShardProjection]) -> None:
+        """Until a wake-up or a deadline; without either asks for what wake-ups may have missed."""
+        longest_ms = int(_BLOCK_SECONDS * 1000)
+        wait_ms = longest_ms
+        deadline_ms = min(shard.next_deadline_ms() for shard in shards)
+        if deadline_ms < NEVER_MS:
+            wait_ms = min(wait_ms, deadline_ms - self._backend.clock.now_ms())
+            if wait_ms <= 0:
+                return
+        command: Command = (
+            "XREAD", "COUNT", 1000, "BLOCK", wait_ms, "STREAMS",
+            *(shard.keys.wake for shard in shards), *(shard.wake_position for shard in shards),
+        )  # fmt: skip
+        reply = await self._wake_wire.call(*command)
+        by_key = {shard.keys.wake.encode(): shard for shard in shards}
+        unnamed: list[ShardProjection] = []
+        for key, entries in reply or ():
+            shard = by_key[key]
+            shard.wake_position = entries[-1][0].decode()
+            for hint in {fields[1] for _, fields in entries}:
+                if hint == b"*":
+                    unnamed.append(shard)
+                else:
+                    shard.notice(hint.decode().split("\n"))
+        if not reply and wait_ms == longest_ms:
+            unnamed = shards
+        if unnamed:
+            await self._folding.notice_dirty(unnamed)

@@ -1,0 +1,107 @@
+"""One shard under a projector: folded circuits in memory, and what is to do next."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable
+
+from fuseline.core.circuit import NEVER_MS, Circuit
+from fuseline.core.fold import fold_in_place
+from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.log import Entry
+
+from .store import Commit
+
+
+class ShardProjection:
+    """The circuits of a shard this projector holds the lease of. Does no I/O."""
+
+    def __init__(self, keys: ShardKeys, token: int) -> None:
+        self.keys = keys
+        self.token = token
+        self.lost = False  # the lease was found to be another's
+        self.wake_position = "0-0"
+        self.circuits: dict[str, Circuit] = {}
+        self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
+        self.pending: dict[str, None] = {}  # agents with events to fold, in order of notice
+        self.broken: dict[str, str] = {}  # agents set aside because of their keys, with the reason
+        self._deadlines: list[tuple[int, str]] = []
+        self._next_deadline: dict[str, int] = {}
+
+    def notice(self, names: Iterable[str]) -> None:
+        """Remembers that agents have new events."""
+        self.pending.update(dict.fromkeys(names))
+
+    def put(self, agent: str, circuit: Circuit, *, stored: bool) -> None:
+        """Takes a circuit as it stands in Redis, or the initial one."""
+        self.circuits[agent] = circuit
+        if stored:
+            self.unstored.discard(agent)
+        else:
+            self.unstored.add(agent)
+        self._schedule(agent, circuit)
+
+    def forget(self, agent: str) -> None:
+        """Drops a circuit that is not what Redis holds; it is loaded again when needed."""
+        self.circuits.pop(agent, None)
+        self.unstored.discard(agent)
+        self._next_deadline.pop(agent, None)
+
+    def fold(self, agent: AgentKeys, entries: list[Entry]) -> Commit | None:
+        """Folds new entries; None if they were all folded before."""
+        circuit = self.circuits[agent.name]
+        base = "" if agent.name in self.unstored else circuit.checkpoint
+        before = circuit.checkpoint
+        view = view_of(circuit)
+        changes = fold_in_place(circuit, entries)
+        if circuit.checkpoint == before:
+            return None
+        return Commit(agent, base, circuit, changes, view_of(circuit) != view)
+
+    def committed(self, commit: Commit) -> None:
+        """The commit stands in Redis."""
+        self.unstored.discard(commit.agent.name)
+        self._schedule(commit.agent.name, commit.circuit)
+
+    def due(self, now_ms: int, limit: int = 500) -> list[tuple[str, int]]:
+        """Takes out the agents whose deadline has come, with that deadline."""
+        result: list[tuple[str, int]] = []
+        while self._deadlines and self._deadlines[0][0] <= now_ms and len(result) < limit:
+            deadline, agent = heapq.heappop(self._deadlines)
+            if self._next_deadline.get(agent) == deadline:
+                del self._next_deadline[agent]
+                result.append((agent, deadline))
+        return result
+
+    def next_deadline_ms(self) -> int:
+        """When `due` will next give something."""
+        while (
+            self._deadlines
+            and self._next_deadline.get(self._deadlines[0][1]) != (self._deadlines[0][0])
+        ):
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else NEVER_MS
+
+    def schedule(self, agent: str, at_ms: int) -> None:
+        """Asks for the agent again at `at_ms`."""
+        if self._next_deadline.get(agent) != at_ms:
+            self._next_deadline[agent] = at_ms
+            heapq.heappush(self._deadlines, (at_ms, agent))
+
+    def _schedule(self, agent: str, circuit: Circuit) -> None:
+        if circuit.next_deadline_ms >= NEVER_MS:
+            self._next_deadline.pop(agent, None)
+        else:
+            self.schedule(agent, circuit.next_deadline_ms)
+
+
+def view_of(circuit: Circuit) -> tuple[object, ...]:
+    """What workers decide by; when it changes the feed says so."""
+    return (
+        circuit.state,
+        circuit.epoch,
+        circuit.open_until_ms,
+        circuit.mode,
+        circuit.mode_until_ms,
+        circuit.revision,
+    )

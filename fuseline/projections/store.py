@@ -1,0 +1,107 @@
+"""The projection in Redis: reading circuits, and the arguments of a commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from fuseline.core.circuit import Change, Circuit, CircuitState
+from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.wire import Wire, translate
+
+from .codec import decode_circuit, encode_change, encode_circuit
+
+Argument = str | bytes | int | float
+
+
+class Commit(msgspec.Struct):
+    """A circuit folded further, to be stored if it still stands at `base`."""
+
+    agent: AgentKeys
+    base: str  # the checkpoint it was folded from; "" if there was no projection
+    circuit: Circuit
+    changes: list[Change]
+    view_changed: bool
+    anew: bool = False  # folded from the start of the log: readers must take it as it is
+
+    def arguments(self) -> list[Argument]:
+        """As the function `commit` takes them."""
+        circuit = self.circuit
+        arguments: list[Argument] = [
+            self.agent.name,
+            self.base,
+            circuit.checkpoint,
+            encode_circuit(circuit),
+        ]
+        if self.view_changed or not self.base or self.anew:
+            arguments += (
+                8,
+                "state", circuit.state.value,
+                "epoch", circuit.epoch,
+                "open_until", circuit.open_until_ms,
+                "limit", circuit.config.half_open_max_calls,
+            )  # fmt: skip
+        else:
+            arguments.append(0)
+        arguments.append(len(self.changes))
+        arguments += map(encode_change, self.changes)
+        arguments.append("2" if self.anew else "1" if self.view_changed else "0")
+        if circuit.state is CircuitState.HALF_OPEN:
+            places = probe_members(circuit)
+            arguments.append(len(places))
+            for member, deadline in places:
+                arguments += (member, deadline)
+        else:
+            arguments.append(0 if self.view_changed or self.anew else -1)
+        return arguments
+
+
+def probe_member(epoch: int, permit: str) -> str:
+    """How a permit stands in the set of probes."""
+    return f"{epoch}|{permit}"
+
+
+def probe_members(circuit: Circuit) -> list[tuple[str, int | str]]:
+    """The places taken in a HALF_OPEN round: probes out by deadline, spent ones for ever."""
+    places: list[tuple[str, int | str]] = [
+        (probe_member(circuit.epoch, permit), deadline)
+        for permit, deadline in circuit.probes.items()
+    ]
+    places += [
+        (probe_member(circuit.epoch, f"spent-{n}"), "inf") for n in range(circuit.probe_successes)
+    ]
+    return places
+
+
+def commit_call(
+    shard: ShardKeys, token: int, commits: Sequence[Commit], feed_length: int
+) -> tuple[str, list[str], list[Argument]]:
+    """The call that stores circuits of one shard."""
+    keys = [shard.lease, shard.dirty, shard.feed]
+    arguments: list[Argument] = [token, feed_length]
+    for commit in commits:
+        agent = commit.agent
+        keys += (agent.circuit, agent.history, agent.events, agent.probes)
+        arguments += commit.arguments()
+    return "commit", keys, arguments
+
+
+async def load_circuits(
+    backend: Backend, agents: Sequence[AgentKeys], wire: Wire | None = None
+) -> list[Circuit | None]:
+    """The projections of agents; None where there is none yet.
+
+    Raises:
+        WrongKeyTypeError: a key is not what it should be.
+        BackendError: a projection cannot be read.
+    """
+    wire = wire or backend.wire
+    replies = await wire.call_many([("HGET", agent.circuit, "blob") for agent in agents])
+    circuits: list[Circuit | None] = []
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+        circuits.append(None if reply is None else decode_circuit(reply))
+    return circuits

@@ -1,0 +1,48 @@
+"""Fixtures every test may use: real servers, and a namespace of its own on them."""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[RealServer]:
+    """A Valkey 9 that all tests share; keep to your `namespace`, and never FLUSHALL it."""
+    with _real_server("valkey9") as started:
+        yield started
+
+
+@pytest.fixture
+def redis_url(server: RealServer) -> str:
+    """The URL of the shared server."""
+    return server.url
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test has."""
+    return f"t{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="session", params=SERVER_KINDS)
+def any_server(request: pytest.FixtureRequest) -> Iterator[RealServer]:
+    """Each server of the matrix in turn, shared by the tests; skips one that is not installed."""
+    with _real_server(request.param) as started:
+        yield started
+
+
+@pytest.fixture
+def fresh_server() -> Iterator[RealServer]:
+    """A Valkey 9 for this test alone, with AOF: kill it, pause it, fill it."""
+    with _real_server("valkey9", appendonly=True) as started:
+        yield started
+
+
+def _real_server(kind: ServerKind, *, appendonly: bool = False) -> RealServer:
+    try:
+        return RealServer(kind, appendonly=appendonly)
+    except ServerMissingError as missing:
+        pytest.skip(str(missing))
