@@ -144,6 +144,13 @@ class Fuseline(Subject):
 
         return hasattr(fuseline, "CircuitBreakerManager")
 
+    @classmethod
+    def version(cls) -> str:
+        """The version of what is imported, installed or not."""
+        import fuseline
+
+        return fuseline.__version__
+
     async def setup(self, url: str) -> None:
         """Connect a manager and take one breaker from it."""
         from fuseline import CircuitBreakerConfig, CircuitBreakerManager, CircuitBreakerOpenError

@@ -1,11 +1,11 @@
 """Fuseline: event-sourced circuit breakers for async workers, on Redis Streams."""
 
-from .bridge.breaker import CircuitBreaker
-from .bridge.classify import Classifier, Verdict
-from .bridge.manager import CircuitBreakerManager
-from .core.circuit import CircuitState
-from .core.config import CircuitBreakerConfig, WhenUnavailable
-from .core.errors import (
+from fuseline.bridge.breaker import CircuitBreaker
+from fuseline.bridge.classify import Classifier, Verdict
+from fuseline.bridge.manager import CircuitBreakerManager
+from fuseline.core.circuit import CircuitState
+from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
+from fuseline.core.errors import (
     BackendError,
     BackendUnavailableError,
     BulkheadFullError,
@@ -13,7 +13,7 @@ from .core.errors import (
     ConfigError,
     FuselineError,
 )
-from .core.events import Mode, Result
+from fuseline.core.events import Mode, Result
 
 __version__ = "0.1.0"
 

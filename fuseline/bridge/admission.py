@@ -7,14 +7,13 @@ from typing import Protocol
 
 import anyio
 
+from fuseline.bridge.local import Admission, LocalCircuit
+from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import CircuitState
 from fuseline.core.config import WhenUnavailable
-from fuseline.core.errors import BackendError
+from fuseline.core.errors import BackendError, ManagerClosedError
 from fuseline.core.events import Mode
 from fuseline.events.keys import AgentKeys
-
-from .local import Admission, LocalCircuit
-from .recorder import Recorder
 
 WORD_SECONDS = 2.0
 """Longest wait for the log's word on a round of probes that is decided but not yet folded."""
@@ -59,7 +58,12 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
 
     Waits for the server only where that is promised: for the first view of a circuit, for a
     probe's permit, and for the log's word on a round that is decided.
+
+    Raises:
+        ManagerClosedError: the manager has been closed.
     """
+    if circuit.closed:
+        raise ManagerClosedError(keys.name)
     if circuit.view is None:
         try:
             # The one wait that may be long: admitting unseen is how a new worker would let a

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from math import inf
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, TracebackType
@@ -13,16 +13,16 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
 from opentelemetry import trace
 
+from fuseline.bridge import admission
+from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
+from fuseline.bridge.guard import Guard, stream
+from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from fuseline.bridge.outbox import Recorded, Success
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.errors import BulkheadFullError, CallRefusedError, CircuitBreakerOpenError
+from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Mode, Outcome, Result
 from fuseline.events.keys import AgentKeys
-
-from . import admission
-from .classify import PLAIN_SUCCESS, Classifier, Verdict, classify
-from .local import UNKNOWN_EPOCH, Admission, LocalCircuit
-from .outbox import Recorded
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -72,11 +72,11 @@ class CircuitBreaker:
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
         self.rejected = 0
         self._host = host
-        self._classifier = classifier
-        self._successes: list[tuple[int, float, float]] = []  # epoch, started, ended
+        self.classifier = classifier
+        self._successes: list[Success] = []  # quick ones, not yet folded
         self._outcomes: list[Recorded] = []
-        self._in_flight = 0
-        self._entered: dict[asyncio.Task[Any], list[_Guard]] = {}
+        self.in_flight = 0
+        self._entered: dict[asyncio.Task[Any], list[Guard]] = {}
 
     # --- what it knows ---
 
@@ -105,9 +105,15 @@ class CircuitBreaker:
 
     # --- guarding calls ---
 
+    @overload
+    async def call(
+        self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T: ...
+    @overload
     async def call(
         self, fn: Callable[..., Any], /, *args: Any, fallback: Fallback | None = None, **kwargs: Any
-    ) -> Any:
+    ) -> Any: ...
+    async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Calls `fn(*args, **kwargs)` if the circuit admits it, and records how it ended.
 
         `fn` may be a coroutine function, return an awaitable, or be an async generator function;
@@ -127,16 +133,17 @@ class CircuitBreaker:
         """
         local = self.local
         epoch = local.admit_epoch
-        if epoch < 0 and fallback is None:
+        if epoch < 0 and not kwargs:
             # The other hot path: refusing. A fresh exception each time, because one that is raised
             # again and again keeps every traceback it ever had.
             wait = local.refuse_until - monotonic()
             if wait > 0:
                 self.rejected += 1
-                raise CircuitBreakerOpenError(
-                    self.name, _OPEN, wait if wait < inf else 0.0, local.refuse_cause
-                )
-        if epoch < 0 or self._classifier is not None:
+                if wait == inf:
+                    wait = 0.0
+                raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
+        fallback = kwargs.pop("fallback", None) if kwargs else None
+        if epoch < 0 or self.classifier is not None:
             return await self._call(fn, args, kwargs, fallback)
         started = monotonic()
         try:
@@ -144,13 +151,13 @@ class CircuitBreaker:
             if type(result) is CoroutineType or inspect.isawaitable(result):
                 result = await result
         except BaseException as error:
-            self._record(Admission(epoch), started, monotonic(), classify(None, None, error))
+            self.record(Admission(epoch), started, monotonic(), classify(None, None, error))
             raise
         if type(result) is AsyncGeneratorType:
-            return self._stream(result, _Guard(self, Admission(epoch), started))
+            return stream(result, Guard(self, Admission(epoch), started))
         ended = monotonic()
         if ended - started >= local.slow_seconds:
-            self._record(Admission(epoch), started, ended, PLAIN_SUCCESS)
+            self.record(Admission(epoch), started, ended, PLAIN_SUCCESS)
             return result
         successes = self._successes
         successes.append((epoch, started, ended))
@@ -168,7 +175,7 @@ class CircuitBreaker:
         kwargs: dict[str, Any],
         fallback: Fallback | None,
     ) -> Any:
-        guard = _Guard(self)
+        guard = Guard(self)
         try:
             await guard.begin()
         except CallRefusedError as refusal:
@@ -186,12 +193,12 @@ class CircuitBreaker:
             raise
         if isinstance(result, AsyncGeneratorType):
             guard.count(-1)  # it may never be iterated
-            return self._stream(result, guard)
+            return stream(result, guard)
         guard.end(result, None)
         return result
 
     async def __aenter__(self) -> Self:
-        guard = _Guard(self)
+        guard = Guard(self)
         await guard.begin()
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._entered.setdefault(task, []).append(guard)
@@ -232,7 +239,7 @@ class CircuitBreaker:
         if inspect.isasyncgenfunction(fn):
 
             @functools.wraps(fn)
-            async def stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
+            async def guarded_stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
                 guarded = await self.call(fn, *args, fallback=fallback, **kwargs)
                 try:
                     async for item in guarded:
@@ -240,7 +247,7 @@ class CircuitBreaker:
                 finally:
                     await guarded.aclose()
 
-            return stream
+            return guarded_stream
         if not inspect.iscoroutinefunction(fn):
             raise TypeError(f"{fn!r} is neither a coroutine function nor an async generator")
 
@@ -250,29 +257,14 @@ class CircuitBreaker:
 
         return guarded_call
 
-    async def _stream(
-        self,
-        items: AsyncGeneratorType[T, Any],
-        guard: _Guard,
-    ) -> AsyncGenerator[T, None]:
-        """Passes items on; the call counts when they end, fail, or nobody wants more."""
-        guard.count(1)
-        try:
-            while True:
-                async with asyncio.timeout_at(guard.loop_deadline()):
-                    item = await anext(items)
-                yield item
-        except StopAsyncIteration:
-            guard.end(None, None)
-        except BaseException as error:
-            guard.end(None, error)
-            raise
-        finally:
-            await items.aclose()
+    # --- for the guard and the recorder ---
 
-    # --- recording ---
+    async def admit(self) -> Admission | None:
+        """See `guard.Guarded`."""
+        return await admission.admit(self._host, self.keys, self.local)
 
-    def _refusal(self) -> CircuitBreakerOpenError:
+    def refusal(self) -> CircuitBreakerOpenError:
+        """See `guard.Guarded`."""
         self.rejected += 1
         local = self.local
         state = local.state()
@@ -280,7 +272,7 @@ class CircuitBreaker:
             state = CircuitState.OPEN  # forced open, or nobody can say
         return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), local.cause())
 
-    def _record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
+    def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
         """Records an outcome; all but plain successes are folded and sent at once."""
         plain = (
             verdict.result is _SUCCESS
@@ -292,7 +284,7 @@ class CircuitBreaker:
             self._successes.append((admission.epoch, started, ended))
             self._host.recorder.want(self, urgent=False)
             return
-        self._convert()
+        self._fold_successes()
         outcome = Outcome(
             admission.epoch,
             verdict.result,
@@ -302,31 +294,25 @@ class CircuitBreaker:
             retry_after_ms=round(verdict.retry_after_seconds * 1000),
             trace=_trace(),
         )
-        recorded = (ended, outcome)
-        self.local.record([recorded])
+        self.local.record(outcome, ended)
         if admission.local:
             # The log knows nothing of this round; for it the outcome is history.
             outcome.epoch, outcome.permit = UNKNOWN_EPOCH, None
-        self._outcomes.append(recorded)
+        self._outcomes.append((ended, outcome))
         self._host.recorder.want(self, urgent=True)
         if self.local.suspect:
             self._host.own_fold_opened(self)
 
-    def _convert(self) -> None:
-        """Makes outcomes of the successes since the last time, and folds them."""
-        if not self._successes:
-            return
-        successes, self._successes = self._successes, []
-        recorded = [
-            (ended, Outcome(epoch, _SUCCESS, int((ended - started) * 1000)))
-            for epoch, started, ended in successes
-        ]
-        self.local.record(recorded)
-        self._outcomes += recorded
+    def _fold_successes(self) -> None:
+        """Folds the successes since the last time and puts them in order with the others."""
+        if self._successes:
+            successes, self._successes = self._successes, []
+            self.local.record_successes(successes)
+            self._outcomes += successes
 
     def take_outcomes(self) -> list[Recorded]:
         """See `recorder.Source`."""
-        self._convert()
+        self._fold_successes()
         outcomes, self._outcomes = self._outcomes, []
         self.unacknowledged += len(outcomes)
         return outcomes
@@ -344,99 +330,7 @@ class CircuitBreaker:
     def abandon_permit(self, epoch: int, permit: str) -> None:
         """Gives back the place of a probe whose caller left before it began."""
         now = monotonic()
-        self._record(Admission(epoch, permit), now, now, Verdict(Result.ABANDONED))
-
-
-class _Guard:
-    """One call on its way through the breaker, where the fast path does not do."""
-
-    def __init__(
-        self,
-        breaker: CircuitBreaker,
-        admitted: Admission | None = None,
-        started: float = 0.0,
-    ) -> None:
-        self._breaker = breaker
-        self._timeout: asyncio.Timeout | None = None
-        self._counted = False
-        self._ended = False
-        self.admission = admitted or Admission(UNKNOWN_EPOCH)
-        self.started = started
-
-    async def begin(self) -> None:
-        """Takes a place.
-
-        Raises:
-            CircuitBreakerOpenError, BulkheadFullError: refused.
-        """
-        breaker = self._breaker
-        local = breaker.local
-        if local.admit_epoch >= 0:
-            self.admission = Admission(local.admit_epoch)
-        elif monotonic() < local.refuse_until:
-            raise breaker._refusal()
-        else:
-            # The bulkhead comes first, so that a probe's place is not taken in vain; and again
-            # after waiting, together with the count.
-            self._check_bulkhead()
-            admitted = await admission.admit(breaker._host, breaker.keys, local)
-            if admitted is None:
-                raise breaker._refusal()
-            self.admission = admitted
-            try:
-                self._check_bulkhead()
-            except BulkheadFullError:
-                if admitted.permit is not None:
-                    now = monotonic()
-                    breaker._record(admitted, now, now, Verdict(Result.NOT_SENT))
-                raise
-        self.count(1)
-        self.started = monotonic()
-
-    def count(self, change: int) -> None:
-        """Enters (1) or leaves (-1) the calls in flight."""
-        self._counted = change > 0
-        self._breaker._in_flight += change
-
-    def _check_bulkhead(self) -> None:
-        limit = self._breaker.config.max_concurrent_calls
-        if limit is not None and self._breaker._in_flight >= limit:
-            raise BulkheadFullError(self._breaker.name, limit)
-
-    def loop_deadline(self) -> float | None:
-        """When the loop must cut the call off, for a probe."""
-        ends_at = self.admission.ends_at
-        if ends_at == inf:
-            return None
-        return asyncio.get_running_loop().time() + ends_at - monotonic()
-
-    async def start_timeout(self) -> None:
-        """Begins to watch the lease of a probe that runs in a `with` block."""
-        deadline = self.loop_deadline()
-        if deadline is not None:
-            self._timeout = asyncio.timeout_at(deadline)
-            await self._timeout.__aenter__()
-
-    async def stop_timeout(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Raises TimeoutError if the lease ended first."""
-        if self._timeout is not None:
-            await self._timeout.__aexit__(kind, error, traceback)
-
-    def end(self, result: Any, error: BaseException | None) -> None:
-        """Records how the call ended, once."""
-        if self._ended:
-            return
-        self._ended = True
-        breaker = self._breaker
-        if self._counted:
-            self.count(-1)
-        verdict = classify(breaker._classifier, result, error)
-        breaker._record(self.admission, self.started, monotonic(), verdict)
+        self.record(Admission(epoch, permit), now, now, Verdict(Result.ABANDONED))
 
 
 def _trace() -> bytes:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
+from fuseline.bridge.admission import WORD_SECONDS
+from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.core.fold import fold_in_place, initial
@@ -18,11 +20,8 @@ from fuseline.events.log import read_all
 from fuseline.events.logs import get_logger
 from fuseline.projections.store import load_circuits
 
-from .admission import WORD_SECONDS
-from .recorder import Recorder
-
 if TYPE_CHECKING:
-    from .breaker import CircuitBreaker
+    from fuseline.bridge.breaker import CircuitBreaker
 
 _RETRY_SECONDS = 0.2
 _CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)

@@ -13,13 +13,12 @@ from math import inf
 
 from msgspec import Struct
 
+from fuseline.bridge.outbox import Success
 from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
-from fuseline.core.events import AnyEvent, ConfigChanged, Mode, ProbeStarted
-from fuseline.core.fold import advance, fold_in_place, initial
+from fuseline.core.events import AnyEvent, ConfigChanged, Mode, Outcome, ProbeStarted, Result
+from fuseline.core.fold import advance, count_successes, fold_in_place, initial
 from fuseline.events.clock import ServerClock
-
-from .outbox import Recorded
 
 UNKNOWN_EPOCH = -1
 """Epoch of calls the log did not admit: their outcomes are history, they move no state."""
@@ -49,6 +48,7 @@ class LocalCircuit:
         self.view: Circuit | None = None
         self.own: Circuit | None = None
         self.available = True
+        self.closed = False  # the manager is closed; no call is admitted any more
         self.admit_epoch = -1
         self.refuse_until = 0.0
         self.refuse_cause = ""
@@ -125,30 +125,45 @@ class LocalCircuit:
             self.own = circuit.copy()
             self._seq = circuit.last_seq
         elif circuit.revision != own.revision:
-            self._fold_own(ConfigChanged(circuit.revision, circuit.config.to_wire()))
+            change = ConfigChanged(circuit.revision, circuit.config.to_wire())
+            self._fold_own(change, self._clock.now_ms())
         slow = circuit.config.slow_call_seconds
         self.slow_seconds = inf if slow is None else slow
         self.set_gate()
         return True
 
-    def record(self, recorded: Sequence[Recorded]) -> None:
-        """Folds own outcomes, in order; sets the gate if they change it."""
+    def close(self) -> None:
+        """Admits no more calls; those in flight may still end."""
+        self.closed = True
+        self.set_gate()
+
+    def record(self, outcome: Outcome, ended: float) -> None:
+        """Folds an own outcome that ended at a moment of `time.monotonic`."""
+        if self.own is not None:
+            epoch = self.own.epoch
+            self._fold_own(outcome, self._clock.at_ms(ended))
+            if self.own.epoch != epoch:
+                self.set_gate()
+
+    def record_successes(self, successes: Sequence[Success]) -> None:
+        """Folds own quick successes, in order."""
         own = self.own
-        if own is None:
+        if own is None or not successes:
             return
-        epoch = own.epoch
-        at_ms = self._clock.at_ms
-        last_ms = own.last_ms
-        seq = self._seq
-        entries: list[tuple[int, int, AnyEvent]] = []
-        for ended, outcome in recorded:
-            last_ms = max(last_ms, at_ms(ended))
-            seq += 1
-            entries.append((last_ms, seq, outcome))
-        self._seq = seq
-        fold_in_place(own, entries)
-        if own.epoch != epoch:
-            self.set_gate()
+        first, last = successes[0], successes[-1]
+        at_ms = self._clock.at_ms(last[2])
+        width = own.bucket_ms
+        if (
+            first[0] == last[0]
+            and self._clock.at_ms(first[2]) // width == at_ms // width
+            and own.last_ms <= at_ms < own.next_deadline_ms
+        ):
+            self._seq += len(successes)
+            count_successes(own, len(successes), last[0], at_ms, self._seq)
+        else:
+            for epoch, started, ended in successes:
+                outcome = Outcome(epoch, Result.SUCCESS, int((ended - started) * 1000))
+                self.record(outcome, ended)
 
     def admit_alone(self) -> Admission | None:
         """Decides by the own fold; None means refused."""
@@ -166,7 +181,7 @@ class LocalCircuit:
         if own.state is CircuitState.OPEN or not own.probe_places:
             return None
         lease_seconds = own.config.probe_lease_seconds
-        self._fold_own(ProbeStarted(own.epoch, round(lease_seconds * 1000)))
+        self._fold_own(ProbeStarted(own.epoch, round(lease_seconds * 1000)), now_ms)
         ends_at = self._clock.monotonic(own.last_ms) + lease_seconds
         return Admission(own.epoch, own.checkpoint, ends_at, local=True)
 
@@ -174,7 +189,7 @@ class LocalCircuit:
         """Works out what the hot path may decide without asking."""
         view, own = self.view, self.own
         self.admit_epoch, self.refuse_until = -1, 0.0
-        if view is None or own is None:
+        if view is None or own is None or self.closed:
             return
         self.refuse_cause = self.cause()
         monotonic = self._clock.monotonic
@@ -221,11 +236,11 @@ class LocalCircuit:
         circuit = self.own if self.own and self.decides_alone else view
         return circuit.cause or "unknown"
 
-    def _fold_own(self, event: AnyEvent) -> None:
+    def _fold_own(self, event: AnyEvent, at_ms: int) -> None:
         own = self.own
         assert own is not None
         self._seq += 1
-        fold_in_place(own, [(max(own.last_ms, self._clock.now_ms()), self._seq, event)])
+        fold_in_place(own, [(max(own.last_ms, at_ms), self._seq, event)])
 
 
 def _position(circuit: Circuit) -> tuple[int, int]:

@@ -14,6 +14,11 @@ from typing import Any, Self
 import anyio
 import anyio.abc
 
+from fuseline.bridge import loading, probing
+from fuseline.bridge.breaker import CircuitBreaker
+from fuseline.bridge.classify import Classifier
+from fuseline.bridge.local import LocalCircuit
+from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BackendError, ConfigError
@@ -24,12 +29,6 @@ from fuseline.events.logs import get_logger
 from fuseline.events.settings import BackendSettings
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
-
-from . import loading, probing
-from .breaker import CircuitBreaker
-from .classify import Classifier
-from .local import LocalCircuit
-from .recorder import Recorder
 
 BUDGET_SECONDS = 0.25
 """Longest wait for one answer of the server on a caller's path; only probes wait at all."""
@@ -223,6 +222,8 @@ class CircuitBreakerManager:
                 if not ready.done():
                     ready.set_result(None)
                 await closing.wait()
+                for breaker in self.breakers.values():
+                    breaker.local.close()
                 try:
                     await self.recorder.flush(DRAIN_SECONDS)
                 except BackendError as error:
@@ -275,8 +276,8 @@ class CircuitBreakerManager:
     # --- what the feed tells ---
 
     def _on_view(self, agent: str, circuit: Circuit, anew: bool) -> None:
-        breaker = self.breakers.get(agent)
-        if breaker is not None and breaker.local.view is not None:
+        # Also a circuit that is being loaded: what the load brings may be older than this.
+        if breaker := self.breakers.get(agent):
             breaker.local.update(circuit, anew=anew)
 
     def _on_gap(self, shard: int) -> None:

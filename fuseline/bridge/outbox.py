@@ -8,7 +8,8 @@ failover that lost them the server says which number it knows, and sending goes 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from time import monotonic
 
 import msgspec
@@ -26,9 +27,13 @@ KEEP_BYTES = 16 << 20
 """How long, and up to which size a shard, acknowledged batches are kept for a rewind."""
 
 _RESEND_DELAY_MS = 20
+_OVERHEAD_BYTES = 60  # of one encoded outcome in memory, roughly
 
-Recorded = tuple[float, Outcome]
-"""When a call ended (seconds of `time.monotonic`) and its outcome."""
+Success = tuple[int, float, float]
+"""A quick success: epoch, start and end in seconds of `time.monotonic`."""
+
+Recorded = Success | tuple[float, Outcome]
+"""A quick success, or the end and the outcome of any call."""
 
 _VERDICTS = {Result.SUCCESS: "spent", Result.FAILURE: "failed", Result.TIMEOUT: "failed"}
 
@@ -84,7 +89,7 @@ class Outbox:
                 break
             kept = []
             for item in recorded:
-                if excess > 0 and item[1].result is Result.SUCCESS and item[1].permit is None:
+                if excess > 0 and len(item) == 3:
                     excess -= 1
                     self.dropped += 1
                     self._waiting_count -= 1
@@ -92,13 +97,11 @@ class Outbox:
                     kept.append(item)
             self._waiting[agent] = kept
 
-    def batches(self) -> Iterator[Batch]:
-        """What to send now, in order: first what was sent before without an answer."""
-        yield from list(self._unacknowledged)
-        while self._waiting_count:
-            batch = self._make_batch()
-            self._unacknowledged.append(batch)
-            yield batch
+    def batches(self, limit: int) -> list[Batch]:
+        """Up to `limit` batches to send now: first what was sent before without an answer."""
+        while self._waiting_count and len(self._unacknowledged) < limit:
+            self._unacknowledged.append(self._make_batch())
+        return list(islice(self._unacknowledged, limit))
 
     def call(self, batch: Batch) -> tuple[str, list[str], list[Argument]]:
         """The call of the function `append` for a batch."""
@@ -185,20 +188,32 @@ class Outbox:
     ) -> None:
         blobs = []
         seq = batch.first + batch.count
-        for ended, outcome in recorded:
-            outcome.age_ms = int((now - ended) * 1000)
-            outcome.worker = self.producer
-            outcome.seq = seq
+        producer = self.producer
+        for item in recorded:
+            if len(item) == 3:
+                epoch, started, ended = item
+                outcome = Outcome(
+                    epoch,
+                    Result.SUCCESS,
+                    int((ended - started) * 1000),
+                    int((now - ended) * 1000),
+                    producer,
+                    seq,
+                )
+            else:
+                ended, outcome = item
+                outcome.age_ms = int((now - ended) * 1000)
+                outcome.worker = producer
+                outcome.seq = seq
+                if outcome.permit is not None:
+                    member = probe_member(outcome.epoch, outcome.permit)
+                    verdict = _VERDICTS.get(outcome.result, "back")
+                    batch.settled.append((len(batch.agents) + 1, member, verdict))
             seq += 1
-            blob = encode_event(outcome)
-            batch.size += len(blob) + 60
-            blobs.append(blob)
-            if outcome.permit is not None:
-                member = probe_member(outcome.epoch, outcome.permit)
-                verdict = _VERDICTS.get(outcome.result, "back")
-                batch.settled.append((len(batch.agents) + 1, member, verdict))
+            blobs.append(encode_event(outcome))
         batch.agents.append((agent, blobs))
         batch.count += len(blobs)
+        batch.size += len(blobs) * _OVERHEAD_BYTES + sum(map(len, blobs))
 
 
 def last_ids(batch: Batch, reply: list[bytes]) -> list[tuple[AgentKeys, tuple[int, int], int]]:

@@ -6,16 +6,15 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Protocol
 
+from fuseline.bridge.recorder import Recorder
 from fuseline.core.errors import BackendError
 from fuseline.core.events import ProbeStarted
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys
 
-from .recorder import Recorder
-
 if TYPE_CHECKING:
-    from .breaker import CircuitBreaker
+    from fuseline.bridge.breaker import CircuitBreaker
 
 
 class Host(Protocol):

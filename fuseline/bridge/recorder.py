@@ -13,19 +13,21 @@ from typing import Protocol
 
 import anyio
 
+from fuseline.bridge.outbox import Batch, Outbox, Recorded, last_ids
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import translate
 
-from .outbox import Batch, Outbox, Recorded, last_ids
-
 FLUSH_INTERVAL_SECONDS = 0.005
 """How long a success may wait; what is lost when a process is killed in between."""
 
 MAX_WAITING = 1_000_000
 """Outcomes kept in memory while the server is away; beyond it the oldest successes go first."""
+
+BATCHES_AT_ONCE = 16
+"""Most appends in one go."""
 
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
@@ -136,12 +138,20 @@ class Recorder:
             if outcomes := source.take_outcomes():
                 self._outboxes[source.keys.shard].add(source.keys, outcomes)
         try:
-            while work := [(o, batch) for o in self._outboxes for batch in o.batches()]:
+            while work := self._next_batches():
                 await self._send(work)
             self._clean_through = this
         finally:
             done, self._round_done = self._round_done, anyio.Event()
             done.set()
+
+    def _next_batches(self) -> list[tuple[Outbox, Batch]]:
+        """A bounded amount of work, so that the server answers within its timeout."""
+        work: list[tuple[Outbox, Batch]] = []
+        for outbox in self._outboxes:
+            room = BATCHES_AT_ONCE - len(work)
+            work += [(outbox, batch) for batch in outbox.batches(room)]
+        return work
 
     async def _send(self, work: list[tuple[Outbox, Batch]]) -> None:
         sent = monotonic()

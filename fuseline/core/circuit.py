@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from .config import CircuitBreakerConfig
-from .events import Mode
-from .window import Bucket, bucket_count, bucket_ms
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.events import Mode
+from fuseline.core.window import Bucket, bucket_count, bucket_ms
 
 NEVER_MS = 1 << 62
 """A deadline that does not come."""

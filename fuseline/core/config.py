@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
-from .errors import ConfigError
+from fuseline.core.errors import ConfigError
 
 ENV_PREFIX = "CIRCUIT_BREAKER_"
 
@@ -134,8 +135,13 @@ class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     @classmethod
     def from_wire(cls, values: list[Any]) -> CircuitBreakerConfig:
-        """Reads ``to_wire``; fields a newer version added are left out, missing ones default."""
-        return cls(**dict(zip(RULES, values, strict=False)))
+        """Reads ``to_wire``; fields a newer version added are left out, missing ones default.
+
+        Raises:
+            ConfigError: a value is not allowed.
+            TypeError: a value is not even a scalar.
+        """
+        return _from_wire(*values[: len(RULES)])
 
     def open_ms(self, opens_in_a_row: int, asked_ms: int = 0) -> int:
         """How long OPEN lasts, in ms, for the nth opening in a row.
@@ -151,6 +157,12 @@ class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fie
         except OverflowError:  # hundreds of openings in a row: the cap is long reached
             grown = cap
         return round(min(cap, max(grown, asked_ms / 1000)) * 1000)
+
+
+@lru_cache(maxsize=1024, typed=True)  # typed, or True and 1 would pass for each other
+def _from_wire(*values: Any) -> CircuitBreakerConfig:
+    # Thousands of agents share a few configurations, and validation is slow next to a fold.
+    return CircuitBreakerConfig(**dict(zip(RULES, values, strict=False)))
 
 
 class Rule(Struct, frozen=True):

@@ -5,10 +5,10 @@ Each message says what is wrong, with which value, what is allowed and what to d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from .circuit import CircuitState
+    from fuseline.core.circuit import CircuitState
 
 
 class FuselineError(Exception):
@@ -41,28 +41,39 @@ class CallRefusedError(FuselineError):
 class CircuitBreakerOpenError(CallRefusedError):
     """The breaker refused the call: the circuit is open, or all probes of the round are out.
 
-    Attributes:
-        agent: name of the agent.
-        state: the state that refused the call (OPEN or HALF_OPEN).
-        retry_after_seconds: when asking again can succeed, from now; 0.0 if unknown.
-        cause: why the circuit is in this state, e.g. ``consecutive_failures``.
+    Refusing is a hot path and most of these are never looked at, so the values stay in `args`,
+    where the interpreter puts them, and the message is made when somebody reads it.
     """
 
-    def __init__(
-        self, agent: str, state: CircuitState, retry_after_seconds: float, cause: str
-    ) -> None:
-        # The message is made in __str__: rejection is a hot path and most are never printed.
-        self.agent = agent
-        self.state = state
-        self.retry_after_seconds = retry_after_seconds
-        self.cause = cause
+    if TYPE_CHECKING:
+
+        def __init__(
+            self, agent: str, state: CircuitState, retry_after_seconds: float, cause: str
+        ) -> None: ...
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent."""
+        return cast("str", self.args[0])
+
+    @property
+    def state(self) -> CircuitState:
+        """The state that refused the call: OPEN or HALF_OPEN."""
+        return cast("CircuitState", self.args[1])
+
+    @property
+    def retry_after_seconds(self) -> float:
+        """When asking again can succeed, from the moment of refusal; 0.0 if unknown."""
+        return cast("float", self.args[2])
+
+    @property
+    def cause(self) -> str:
+        """Why the circuit is in this state, e.g. `consecutive_failures`."""
+        return cast("str", self.args[3])
 
     def __str__(self) -> str:
         wait = f"; retry in {self.retry_after_seconds:.3g} s" if self.retry_after_seconds else ""
         return f"circuit of agent {self.agent!r} is {self.state.value} ({self.cause}){wait}"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), (self.agent, self.state, self.retry_after_seconds, self.cause)
 
 
 class BulkheadFullError(CallRefusedError):
@@ -80,6 +91,13 @@ class BulkheadFullError(CallRefusedError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.agent, self.max_concurrent_calls)
+
+
+class ManagerClosedError(FuselineError, RuntimeError):
+    """The manager has been closed, so nothing could be recorded any more."""
+
+    def __str__(self) -> str:
+        return f"the call to agent {self.args[0]!r} was not made: the manager is closed"
 
 
 class BackendError(FuselineError):

@@ -8,9 +8,12 @@ older readers skip what newer writers add. `tests/events/test_codec.py` holds go
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any
 
-from msgspec import Struct
+from msgspec import Meta, Struct
+
+# Anything beyond is no event but poison: its sums would not fit a projection.
+Millis = Annotated[int, Meta(ge=0, le=1 << 53)]
 
 
 class Result(IntEnum):
@@ -32,7 +35,7 @@ class Mode(IntEnum):
     FORCED_CLOSED = 2
 
 
-class Outcome(Struct, array_like=True, tag=1):
+class Outcome(Struct, array_like=True, tag=1, gc=False):
     """A call ended.
 
     The time is the entry's id minus `age_ms`: one clock, Redis's. Not frozen, because the recorder
@@ -41,13 +44,13 @@ class Outcome(Struct, array_like=True, tag=1):
 
     epoch: int  # the circuit's epoch when the call was admitted
     result: Result
-    duration_ms: int
-    age_ms: int = 0  # how long ago it ended when it was encoded
+    duration_ms: Millis
+    age_ms: Millis = 0  # how long ago it ended when it was encoded
     worker: int = 0  # producer id
     seq: int = 0  # the producer's sequence number; with `worker` the call's identity
     failure_kind: str = ""  # e.g. "TimeoutError", "http_503"
     permit: str | None = None  # id of the ProbeStarted entry, for a probe
-    retry_after_ms: int = 0  # what the agent asked for
+    retry_after_ms: Millis = 0  # what the agent asked for
     trace: bytes = b""  # W3C trace id and span id, 24 bytes, or nothing
 
 
@@ -55,7 +58,7 @@ class ProbeStarted(Struct, frozen=True, array_like=True, tag=2):
     """A probe was let through; its permit is this entry's id."""
 
     epoch: int
-    lease_ms: int
+    lease_ms: Millis
     worker: int = 0
     trace: bytes = b""
 
@@ -75,7 +78,7 @@ class OverrideSet(Struct, frozen=True, array_like=True, tag=4):
     mode: Mode
     actor: str = ""
     reason: str = ""
-    expires_in_ms: int = 0  # 0: until changed
+    expires_in_ms: Millis = 0  # 0: until changed
     reset: bool = False  # with AUTO: also back to CLOSED
 
 

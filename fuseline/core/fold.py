@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .circuit import (
+from fuseline.core.circuit import (
     Cause,
     Change,
     Circuit,
@@ -31,9 +31,9 @@ from .circuit import (
     ModeChanged,
     Transition,
 )
-from .config import CircuitBreakerConfig
-from .errors import ConfigError
-from .events import (
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.errors import ConfigError
+from fuseline.core.events import (
     AnyEvent,
     ConfigChanged,
     Mode,
@@ -43,7 +43,7 @@ from .events import (
     Result,
     UnreadableEvent,
 )
-from .window import rescale
+from fuseline.core.window import rescale
 
 # A round whose probes say nothing (abandoned, ignored, vanished) must end too, or the circuit
 # would stay half open for ever under callers that always cancel.
@@ -105,6 +105,24 @@ def fold_in_place(circuit: Circuit, entries: Iterable[Entry]) -> list[Change]:
             if ms >= circuit.next_deadline_ms:  # e.g. a shorter open time that is over already
                 _advance(circuit, ms, changes)
     return changes
+
+
+def count_successes(circuit: Circuit, count: int, epoch: int, at_ms: int, seq: int) -> None:
+    """Folds `count` quick successes of one moment in place, the last with the id `at_ms`-`seq`.
+
+    The same as `fold_in_place` with that many outcomes, at the price of one; for a process that
+    folds what it has seen itself.
+    """
+    assert at_ms < circuit.next_deadline_ms
+    circuit.last_ms, circuit.last_seq = at_ms, seq
+    if epoch != circuit.epoch or circuit.state is not _CLOSED:
+        return
+    index = max(at_ms, circuit.since_ms) // circuit.bucket_ms
+    circuit.expire_buckets(index)
+    bucket = _bucket(circuit.buckets, index)
+    bucket[1] += count
+    circuit.calls += count
+    circuit.consecutive_failures = 0
 
 
 def _advance(circuit: Circuit, now_ms: int, changes: list[Change]) -> None:

@@ -6,7 +6,7 @@ so two folds of the same log fill the same buckets whenever they run.
 
 from __future__ import annotations
 
-from .config import CircuitBreakerConfig
+from fuseline.core.config import CircuitBreakerConfig
 
 MAX_BUCKETS = 60
 

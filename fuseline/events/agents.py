@@ -10,11 +10,10 @@ import msgspec
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
 from fuseline.core.events import ConfigChanged, OverrideSet
-
-from .backend import Backend
-from .codec import encode_event
-from .keys import AgentKeys, ShardKeys
-from .wire import Wire
+from fuseline.events.backend import Backend
+from fuseline.events.codec import encode_event
+from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.wire import Wire
 
 
 class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,6 +146,6 @@ async def list_agents(
             names = [name for name in flat[::2] if name not in seen]
             seen.update(names)
             if names:
-                yield [backend.keys.agent(name.decode()) for name in names]
+                yield [backend.keys.agent(name) for name in backend.keys.names(names)]
             if cursor in (b"0", "0"):
                 break

@@ -18,11 +18,10 @@ from fuseline.core.errors import (
     IncompatibleServerError,
     NamespaceMismatchError,
 )
-
-from . import library
-from .clock import ServerClock
-from .settings import BackendSettings, redact
-from .wire import Command, Wire, translate
+from fuseline.events import library
+from fuseline.events.clock import ServerClock
+from fuseline.events.settings import BackendSettings, redact
+from fuseline.events.wire import Command, Wire, translate
 
 
 class Backend:
@@ -62,7 +61,7 @@ class Backend:
         try:
             await backend._check_server()
             await backend.load_functions()
-            await backend._check_namespace()
+            await backend.check_namespace()
         except BackendError as error:
             await backend.close()
             raise type(error)(f"{redact(target)}: {error}") from error
@@ -172,7 +171,12 @@ class Backend:
             )
         await self.learn_time()
 
-    async def _check_namespace(self) -> None:
+    async def check_namespace(self) -> None:
+        """Makes the namespace's record if there is none.
+
+        Raises:
+            NamespaceMismatchError: it was made with another number of shards.
+        """
         key, shards = self.keys.namespace, len(self.keys.shards)
         record = await self._read_namespace(key)
         if "shards" not in record or "incarnation" not in record:

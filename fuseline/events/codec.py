@@ -25,14 +25,14 @@ def decode_event(raw: bytes) -> AnyEvent:
         return _decoder.decode(raw)
     except msgspec.ValidationError as error:
         return _unknown(raw) or UnreadableEvent(raw, str(error))
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return UnreadableEvent(raw, str(error))
 
 
 def _unknown(raw: bytes) -> UnknownEvent | None:
     try:
         parts = msgspec.msgpack.decode(raw)
-    except (msgspec.DecodeError, ValueError):
+    except (msgspec.DecodeError, ValueError, RecursionError):
         return None
     if isinstance(parts, list) and parts and type(parts[0]) is int and parts[0] not in _KNOWN_TAGS:
         return UnknownEvent(parts[0], raw)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from fuseline.core.errors import ConfigError
@@ -102,6 +103,14 @@ class Keys:
             )
             self._agents[name] = keys
         return keys
+
+    def names(self, found: Iterable[bytes]) -> Iterator[str]:
+        """The agents' names among what stands in Redis; anything else is passed over."""
+        for raw in found:
+            try:
+                yield self.agent(raw.decode()).name
+            except (ConfigError, UnicodeDecodeError):
+                continue
 
     def _tag(self, shard: int) -> str:
         return f"{{{self.namespace_name}.{shard:02d}}}"

@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-import msgspec
-
-from fuseline.core.events import AnyEvent, Outcome
-
-from .backend import Backend
-from .codec import DELAY_FIELD, EVENT_FIELD, decode_event
-from .keys import AgentKeys
-from .wire import Wire
+from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
+from fuseline.events.backend import Backend
+from fuseline.events.codec import DELAY_FIELD, EVENT_FIELD, decode_event
+from fuseline.events.keys import AgentKeys
+from fuseline.events.wire import Wire
 
 Entry = tuple[int, int, AnyEvent]
 """ms and seq of the stream id, and the event."""
@@ -26,20 +23,19 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
     append = entries.append
     for raw_id, fields in raw:
         ms, _, seq = raw_id.partition(b"-")
-        if len(fields) == 2 and fields[0] == EVENT_FIELD:
-            append((int(ms), int(seq), decode_event(fields[1])))
+        if fields[0] == EVENT_FIELD:
+            event = decode_event(fields[1])
+            if len(fields) > 2:
+                _add_delay(event, fields)
         else:
-            append((int(ms), int(seq), _decode_fields(fields)))
+            event = UnreadableEvent(b"", f"no field {EVENT_FIELD.decode()!r}")
+        append((int(ms), int(seq), event))
     return entries
 
 
-def _decode_fields(fields: list[bytes]) -> AnyEvent:
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
-    event = decode_event(values.get(EVENT_FIELD, b""))
-    delay = values.get(DELAY_FIELD, b"")
-    if isinstance(event, Outcome) and delay.isdigit():
-        event = msgspec.structs.replace(event, age_ms=event.age_ms + int(delay))
-    return event
+def _add_delay(event: AnyEvent, fields: list[bytes]) -> None:
+    if isinstance(event, Outcome) and fields[2] == DELAY_FIELD and fields[3].isdigit():
+        event.age_ms += int(fields[3])
 
 
 async def read(

@@ -8,8 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 from msgspec import Struct
 
 from fuseline.core.errors import ConfigError
-
-from .keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, Keys
+from fuseline.events.keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, Keys
 
 _SCHEMES = ("redis", "rediss", "unix")
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
+import hiredis
 from redis import exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 
@@ -22,7 +23,7 @@ from fuseline.core.errors import (
     WrongKeyTypeError,
 )
 
-Command = Sequence[str | bytes | int | float]
+Command = tuple[str | bytes | int | float, ...]
 
 
 class Wire:
@@ -50,7 +51,7 @@ class Wire:
             connection = self._connection
             self.commands_sent += len(commands)
             try:
-                packed: list[bytes] = connection.pack_commands(commands)
+                packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]
                 await connection.send_packed_command(packed, check_health=False)
                 replies = []
                 for _ in commands:
@@ -84,8 +85,10 @@ def translate(error: Exception) -> BackendError:
         return BackendUnavailableError(
             f"the server refuses this user: {text}; check the user and password in REDIS_URL"
         )
-    if isinstance(error, redis_errors.TimeoutError | TimeoutError):
+    if isinstance(error, redis_errors.TimeoutError | TimeoutError) or text.startswith("Timeout "):
         return BackendUnavailableError(f"the server does not answer in time: {text}")
+    if isinstance(error, redis_errors.InvalidResponse):
+        return BackendUnavailableError(f"what answers is no Redis or Valkey: {text}")
     if isinstance(error, redis_errors.ConnectionError | OSError):
         return BackendUnavailableError(f"the server cannot be reached: {text}")
     if "WRONGTYPE" in text:

@@ -13,8 +13,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, translate
-
-from .codec import decode_circuit
+from fuseline.projections.codec import decode_circuit
 
 BLOCK_SECONDS = 1.0
 PROJECTOR_AWAY_SECONDS = 3.0
@@ -105,7 +104,10 @@ class FeedReader:
         """Notices a feed that went back (the server lost data) and shards nobody projects."""
         await self._backend.learn_time(self._wire)
         now = monotonic()
-        for shard, end in enumerate(await self._ends()):
+        ends = await self._ends()
+        if any(end < position for end, position in zip(ends, self._positions, strict=True)):
+            await self._backend.check_namespace()
+        for shard, end in enumerate(ends):
             if end < self._positions[shard]:
                 _log.warning("feed_went_back", shard=shard)
                 self._positions[shard] = end

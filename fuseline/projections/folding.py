@@ -77,7 +77,7 @@ class Folding:
         for shard, names in zip(shards, replies, strict=True):
             if isinstance(names, Exception):
                 raise translate(names) from names
-            shard.notice(set(map(bytes.decode, names)) - shard.broken.keys())
+            shard.notice(set(self._backend.keys.names(names)) - shard.broken.keys())
 
     async def tick(self, shards: Iterable[ShardProjection]) -> None:
         """Writes a Tick for each deadline that has come, so that the log says time was seen."""
@@ -113,28 +113,28 @@ class Folding:
         if not wave:
             return
         count = max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
+        # From the last event that was folded on, that one included: if it is not there any more,
+        # the log has lost it, and what comes now may be the same outcomes sent again.
+        checkpoints = [shard.circuits[agent.name].checkpoint for shard, agent in wave]
         replies = await self._wire.call_many(
             [
-                (
-                    "XREAD", "COUNT", count,
-                    "STREAMS", agent.events, shard.circuits[agent.name].checkpoint,
-                )
-                for shard, agent in wave
+                ("XRANGE", agent.events, checkpoint, "+", "COUNT", count + 1)
+                for (_, agent), checkpoint in zip(wave, checkpoints, strict=True)
             ]
-        )  # fmt: skip
+        )
         commits: dict[int, tuple[ShardProjection, list[Commit]]] = {}
-        for (shard, agent), reply in zip(wave, replies, strict=True):
+        for (shard, agent), checkpoint, reply in zip(wave, checkpoints, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
                 self._set_aside(shard, agent.name, str(translate(reply)))
                 continue
-            if not reply:
-                continue
-            raw = reply[0][1]
-            if len(raw) == count:
+            if len(reply) > count:
                 shard.notice([agent.name])
-            commit = shard.fold(agent, parse_entries(raw))
-            self.events_folded += len(raw)
+            if checkpoint != "0-0" and (not reply or reply[0][0] != checkpoint.encode()):
+                await self._fold_anew(shard, agent)
+                continue
+            commit = shard.fold(agent, parse_entries(reply))
+            self.events_folded += len(reply)
             if commit is not None:
                 commits.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
         await self._commit(list(commits.values()))

@@ -9,8 +9,7 @@ from fuseline.core.circuit import NEVER_MS, Circuit
 from fuseline.core.fold import fold_in_place
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry
-
-from .store import Commit
+from fuseline.projections.store import Commit
 
 
 class ShardProjection:

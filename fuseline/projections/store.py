@@ -10,8 +10,7 @@ from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.wire import Wire, translate
-
-from .codec import decode_circuit, encode_change, encode_circuit
+from fuseline.projections.codec import decode_circuit, encode_change, encode_circuit
 
 Argument = str | bytes | int | float
 

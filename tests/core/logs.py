@@ -1,11 +1,13 @@
 """Random logs for the laws: short windows, small limits, so that every rule is met often."""
 
+import random
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 from hypothesis import strategies as st
 
-from fuseline.core.circuit import Circuit
+from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import (
     AnyEvent,
@@ -19,14 +21,13 @@ from fuseline.core.events import (
     UnknownEvent,
     UnreadableEvent,
 )
-from fuseline.core.fold import Entry, fold_in_place, initial
-
+from fuseline.core.fold import Entry, advance, fold_in_place, initial
 from tests.core.play import T0
 
 configs: st.SearchStrategy[CircuitBreakerConfig] = st.builds(
     CircuitBreakerConfig,
     enabled=st.sampled_from([True, True, True, False]),
-    failure_threshold=st.sampled_from([None, 1, 2, 3]),
+    failure_threshold=st.sampled_from([1, 2, 3, None]),
     failure_rate_threshold=st.sampled_from([None, 0.3, 0.5, 1.0]),
     minimum_calls=st.integers(1, 6),
     window_size_seconds=st.sampled_from([0.05, 0.5, 1, 3.1, 10]),
@@ -34,13 +35,16 @@ configs: st.SearchStrategy[CircuitBreakerConfig] = st.builds(
     timeout_multiplier=st.sampled_from([1.0, 1.5, 2.0]),  # exact in binary fractions
     timeout_max_seconds=st.sampled_from([0.2, 1.5, 4]),
     half_open_max_calls=st.integers(1, 3),
-    minimum_workers=st.sampled_from([1, 1, 2, 3]),
+    minimum_workers=st.sampled_from([1, 1, 1, 2, 3]),
     slow_call_seconds=st.sampled_from([None, 0.1, 0.3]),
     slow_call_rate_threshold=st.sampled_from([0.25, 0.5, 1.0]),
 )
 
+# A disabled circuit is met after a change of config often enough.
+enabled_configs = configs.map(lambda config: msgspec.structs.replace(config, enabled=True))
+
 pauses = st.one_of(
-    st.sampled_from([0, 0, 1]), st.integers(0, 300), st.integers(0, 2500), st.integers(0, 30_000)
+    st.sampled_from([0, 0, 1]), st.integers(0, 50), st.integers(0, 300), st.integers(0, 5000)
 )
 
 results = st.sampled_from([*Result, Result.FAILURE, Result.FAILURE, Result.SUCCESS])
@@ -65,13 +69,14 @@ def outcomes(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     }
 
 
+# "apt" is what leads on in the state the circuit is in; without it few logs get far.
 ops = st.one_of(
-    outcomes(),
+    st.tuples(st.just("apt"), results),
+    st.tuples(st.just("apt"), st.sampled_from([Result.SUCCESS, Result.FAILURE])),
     outcomes(),
     outcomes(),
     st.tuples(st.just("probe"), st.tuples(epochs, st.sampled_from([0, 50, 400, 2000]))),
     st.tuples(st.just("probe"), st.tuples(st.just(0), st.sampled_from([400, 2000]))),
-    st.tuples(st.just("due_probe"), st.just(None)),
     st.tuples(st.just("config"), configs),
     st.tuples(
         st.just("event"),
@@ -92,6 +97,50 @@ ops = st.one_of(
 )
 
 
+def random_op(rng: random.Random) -> tuple[str, Any]:
+    """Like `ops`, without hypothesis; half of them lead on."""
+    kind = rng.random()
+    result = rng.choice((*Result, Result.FAILURE, Result.SUCCESS, Result.SUCCESS))
+    if kind < 0.5:
+        return "apt", result
+    if kind < 0.8:
+        return "outcome", {
+            "epoch": rng.choice((0, 0, 0, 0, -1, -2, 1)),
+            "result": result,
+            "duration_ms": rng.choice((0, 99, 100, 300)),
+            "age_ms": rng.choice((0, 0, 1, 40, 400, 20_000)),
+            "worker": rng.randint(1, 4),
+            "permit": rng.choice(("none", "out", "stale", "forged")),
+            "retry_after_ms": rng.choice((0, 0, 0, 300, 3000)),
+        }
+    if kind < 0.93:
+        return "probe", (rng.choice((0, 0, 0, -1, 1)), rng.choice((0, 50, 400, 2000)))
+    if kind < 0.96:
+        return "config", random_config(rng)
+    mode = rng.choice(list(Mode))
+    override = OverrideSet(mode, "ada", "", rng.choice((0, 200, 3000)), rng.random() < 0.3)
+    others = UnknownEvent(99, b""), UnreadableEvent(b"", "no event"), ConfigChanged(0, ["no"])
+    return "event", rng.choice((override, override, override, *others))
+
+
+def random_config(rng: random.Random) -> CircuitBreakerConfig:
+    """Like `configs`, without hypothesis."""
+    return CircuitBreakerConfig(
+        enabled=rng.random() < 0.9,
+        failure_threshold=rng.choice((1, 2, 3, None)),
+        failure_rate_threshold=rng.choice((None, 0.3, 0.5, 1.0)),
+        minimum_calls=rng.randint(1, 6),
+        window_size_seconds=rng.choice((0.05, 0.5, 1, 3.1, 10)),
+        timeout_seconds=rng.choice((0.1, 0.5, 1)),
+        timeout_multiplier=rng.choice((1.0, 1.5, 2.0)),
+        timeout_max_seconds=rng.choice((0.2, 1.5, 4)),
+        half_open_max_calls=rng.randint(1, 3),
+        minimum_workers=rng.choice((1, 1, 1, 2)),
+        slow_call_seconds=rng.choice((None, 0.1, 0.3)),
+        slow_call_rate_threshold=rng.choice((0.25, 0.5, 1.0)),
+    )
+
+
 class LogWriter:
     """Turns operations into events, as the workers and the script would append them."""
 
@@ -107,30 +156,39 @@ class LogWriter:
         """Appends one event; sequence numbers are even, so that others fit in between."""
         self.now += pause
         self.seq += 2
-        entry = (self.now, self.seq, self._event(*op))
-        if isinstance(entry[2], ProbeStarted):
+        event = self._event(*op)  # may wait
+        entry = (self.now, self.seq, event)
+        if isinstance(event, ProbeStarted):
             self.permits.append(f"{self.now}-{self.seq}")
         self.entries.append(entry)
         fold_in_place(self.circuit, [entry])
         return entry
 
     def _event(self, kind: str, detail: Any) -> AnyEvent:
-        epoch = self.circuit.epoch
+        circuit, _ = advance(self.circuit, self.now)
+        epoch = circuit.epoch
+        if kind == "apt":
+            return self._apt(circuit, detail)
         if kind == "outcome":
-            permit = self._permit(detail["permit"])
+            permit = self._permit(circuit, detail["permit"])
             return Outcome(**{**detail, "epoch": epoch + detail["epoch"], "permit": permit})
         if kind == "probe":
             return ProbeStarted(epoch + detail[0], detail[1])
-        if kind == "due_probe":
-            due = self.circuit.state.value == "open" and self.circuit.open_until_ms <= self.now
-            return ProbeStarted(epoch + due, 400)
         if kind == "config":
-            return ConfigChanged(self.circuit.revision + 1, detail.to_wire())
+            return ConfigChanged(circuit.revision + 1, detail.to_wire())
         event: AnyEvent = detail
         return event
 
-    def _permit(self, kind: str) -> str | None:
-        out = sorted(self.circuit.probes)
+    def _apt(self, circuit: Circuit, result: Result) -> AnyEvent:
+        if circuit.state is CircuitState.OPEN:
+            self.now = max(self.now, circuit.open_until_ms)
+            return ProbeStarted(circuit.epoch + 1, 5000)
+        if circuit.state is CircuitState.HALF_OPEN and circuit.probe_places:
+            return ProbeStarted(circuit.epoch, 5000)
+        return Outcome(circuit.epoch, result, 20, permit=self._permit(circuit, "out"))
+
+    def _permit(self, circuit: Circuit, kind: str) -> str | None:
+        out = sorted(circuit.probes)
         if kind == "out":
             return out[0] if out else None
         if kind == "stale":
@@ -149,8 +207,9 @@ def write_log(
 
 
 @st.composite
-def logs(draw: st.DrawFn, max_size: int = 60) -> tuple[CircuitBreakerConfig, list[Entry]]:
+def logs(draw: st.DrawFn) -> tuple[CircuitBreakerConfig, list[Entry]]:
     """A config and a log that was written under it."""
-    config = draw(configs)
-    steps = draw(st.lists(st.tuples(pauses, ops), max_size=max_size))
+    config = draw(enabled_configs)
+    size = draw(st.integers(0, 50))  # lists left alone are short: most logs would never open
+    steps = draw(st.lists(st.tuples(pauses, ops), min_size=size, max_size=size))
     return config, write_log(config, steps)

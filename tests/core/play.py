@@ -16,7 +16,11 @@ from fuseline.core.events import (
 from fuseline.core.fold import advance, apply, initial
 
 T0 = 1_700_000_000_000
-"""Noon of the tests: the first event's time in ms; a whole number of buckets of any test."""
+"""The first event's time in ms; buckets of whole seconds begin at it."""
+
+CLOSED, OPEN, HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
+BAD = [Result.FAILURE, Result.TIMEOUT]
+NO_EVIDENCE = [Result.ABANDONED, Result.IGNORED, Result.NOT_SENT]
 
 
 class Player:
@@ -125,3 +129,18 @@ def but_checkpoint(circuit: Circuit) -> Circuit:
     twin = circuit.copy()
     twin.last_ms = twin.last_seq = 0
     return twin
+
+
+def outcome(player: Player, result: Result = Result.FAILURE, **fields: Any) -> Outcome:
+    """The end of a call of the current epoch, or of the one given."""
+    fields.setdefault("epoch", player.circuit.epoch)
+    return Outcome(result=result, duration_ms=20, **fields)
+
+
+def nothing_happens(player: Player, event: AnyEvent) -> None:
+    """Feeds the event and asserts that only the checkpoint moved."""
+    before, reported = but_checkpoint(player.circuit), len(player.changes)
+    event_id = player.feed(event)
+    assert but_checkpoint(player.circuit) == before
+    assert len(player.changes) == reported
+    assert player.circuit.checkpoint == event_id

@@ -28,8 +28,10 @@ REFUSED = CircuitBreakerOpenError("billing", CircuitState.OPEN, 12.5, "failure_r
         ),
         (
             BulkheadFullError("billing", 3),
-            "agent 'billing' has 3 calls in flight, the most this process allows "
-            "(max_concurrent_calls)",
+            (
+                "agent 'billing' has 3 calls in flight, the most this process allows "
+                "(max_concurrent_calls)"
+            ),
         ),
         (
             AgentNotFoundError("billing"),

@@ -7,6 +7,8 @@
 --         ['GAP', last sequence number known]: nothing was written
 --         ['TAKEN']: another producer uses this id;  ['STALE']: a later incarnation has written
 -- complexity: O(events)
+-- A function that fails half way keeps what it has written, so after the first XADD nothing may
+-- fail: keys that another program has taken are passed over (pcall), or all would come twice.
 local function append(keys, args)
   local producer, name = args[1], args[2]
   local incarnation, first = tonumber(args[3]), tonumber(args[4])
@@ -50,10 +52,11 @@ local function append(keys, args)
     end
     fresh = fresh + count - from
     if id then
-      redis.call('SADD', keys[2], agent_name)
+      redis.pcall('SADD', keys[2], agent_name)
       touched[#touched + 1] = agent_name
     elseif from == count then
-      id = last_id(events)
+      local tail = redis.pcall('XREVRANGE', events, '+', '-', 'COUNT', 1)
+      id = not tail.err and tail[1] and tail[1][1]
     end
     ids[agent] = id or ''
     at = at + 2 + count
@@ -64,8 +67,8 @@ local function append(keys, args)
       local probes = keys[3 + tonumber(args[at]) * 2]
       local id = ids[tonumber(args[at])]
       local member, verdict = args[at + 1], args[at + 2]
-      local deadline = redis.call('ZSCORE', probes, member)
-      if deadline then
+      local deadline = redis.pcall('ZSCORE', probes, member)
+      if type(deadline) == 'string' then
         -- The fold gives the place back at the deadline; a result that comes later is history.
         local in_time = id ~= '' and id_ms(id) < tonumber(deadline)
         if verdict == 'back' or not in_time then

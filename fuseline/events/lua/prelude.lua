@@ -29,7 +29,7 @@ end
 -- Tells the projector that agents have new events. Names are a hint for the common case of few;
 -- the dirty set is what counts, and commit keeps it.
 local function wake(wake_key, names)
-  redis.call('XADD', wake_key, 'MAXLEN', '~', 1000, '*', 'a', names)
+  redis.pcall('XADD', wake_key, 'MAXLEN', '~', 1000, '*', 'a', names)
 end
 
 -- Appends an event that must not be overtaken by a probe: acquire_probe refuses until it is folded.

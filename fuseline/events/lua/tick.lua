@@ -8,8 +8,9 @@ local function tick(keys, args)
   local now, names = now_ms(), {}
   for at = 3, #args, 2 do
     if tonumber(args[at + 1]) <= now then
-      redis.call('XADD', keys[3 + (at - 1) / 2], '*', 'e', args[2])
-      redis.call('SADD', keys[2], args[at])
+      -- A key that is no stream must not keep the others from their ticks; the fold sets it aside.
+      redis.pcall('XADD', keys[3 + (at - 1) / 2], '*', 'e', args[2])
+      redis.pcall('SADD', keys[2], args[at])
       names[#names + 1] = args[at]
     end
   end

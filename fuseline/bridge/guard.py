@@ -1,0 +1,153 @@
+"""One call on its way through a breaker, where the fast path does not do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from math import inf
+from time import monotonic
+from types import AsyncGeneratorType, TracebackType
+from typing import Any, Protocol, TypeVar
+
+from fuseline.bridge.classify import Classifier, Verdict, classify
+from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.errors import BulkheadFullError, CircuitBreakerOpenError
+from fuseline.core.events import Result
+
+T = TypeVar("T")
+
+
+class Guarded(Protocol):
+    """What a guard needs of its breaker."""
+
+    name: str
+    local: LocalCircuit
+    classifier: Classifier | None
+    in_flight: int
+
+    @property
+    def config(self) -> CircuitBreakerConfig:
+        """The settings in force."""
+        ...
+
+    async def admit(self) -> Admission | None:
+        """Decides about one call, asking the server if need be; None means refused."""
+        ...
+
+    def refusal(self) -> CircuitBreakerOpenError:
+        """A fresh exception that says why calls are refused now."""
+        ...
+
+    def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
+        """Records an outcome."""
+        ...
+
+
+class Guard:
+    """Admission, bulkhead, lease and outcome of one call."""
+
+    def __init__(
+        self,
+        breaker: Guarded,
+        admitted: Admission | None = None,
+        started: float = 0.0,
+    ) -> None:
+        self._breaker = breaker
+        self._timeout: asyncio.Timeout | None = None
+        self._counted = False
+        self._ended = False
+        self.admission = admitted or Admission(UNKNOWN_EPOCH)
+        self.started = started
+
+    async def begin(self) -> None:
+        """Takes a place.
+
+        Raises:
+            CircuitBreakerOpenError, BulkheadFullError: refused.
+        """
+        breaker = self._breaker
+        local = breaker.local
+        if local.admit_epoch >= 0:
+            self.admission = Admission(local.admit_epoch)
+        elif monotonic() < local.refuse_until:
+            raise breaker.refusal()
+        else:
+            # The bulkhead comes first, so that a probe's place is not taken in vain; and again
+            # after waiting, together with the count.
+            self._check_bulkhead()
+            admitted = await breaker.admit()
+            if admitted is None:
+                raise breaker.refusal()
+            self.admission = admitted
+            try:
+                self._check_bulkhead()
+            except BulkheadFullError:
+                if admitted.permit is not None:
+                    now = monotonic()
+                    breaker.record(admitted, now, now, Verdict(Result.NOT_SENT))
+                raise
+        self.count(1)
+        self.started = monotonic()
+
+    def count(self, change: int) -> None:
+        """Enters (1) or leaves (-1) the calls in flight."""
+        self._counted = change > 0
+        self._breaker.in_flight += change
+
+    def _check_bulkhead(self) -> None:
+        limit = self._breaker.config.max_concurrent_calls
+        if limit is not None and self._breaker.in_flight >= limit:
+            raise BulkheadFullError(self._breaker.name, limit)
+
+    def loop_deadline(self) -> float | None:
+        """When the loop must cut the call off, for a probe."""
+        ends_at = self.admission.ends_at
+        if ends_at == inf:
+            return None
+        return asyncio.get_running_loop().time() + ends_at - monotonic()
+
+    async def start_timeout(self) -> None:
+        """Begins to watch the lease of a probe that runs in a `with` block."""
+        deadline = self.loop_deadline()
+        if deadline is not None:
+            self._timeout = asyncio.timeout_at(deadline)
+            await self._timeout.__aenter__()
+
+    async def stop_timeout(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Raises TimeoutError if the lease ended first."""
+        if self._timeout is not None:
+            await self._timeout.__aexit__(kind, error, traceback)
+
+    def end(self, result: Any, error: BaseException | None) -> None:
+        """Records how the call ended, once."""
+        if self._ended:
+            return
+        self._ended = True
+        breaker = self._breaker
+        if self._counted:
+            self.count(-1)
+        verdict = classify(breaker.classifier, result, error)
+        breaker.record(self.admission, self.started, monotonic(), verdict)
+
+
+async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenerator[T, None]:
+    """Passes items on; the call counts when they end, fail, or nobody wants more."""
+    guard.count(1)
+    try:
+        while True:
+            async with asyncio.timeout_at(guard.loop_deadline()):
+                item = await anext(items)
+            yield item
+    except StopAsyncIteration:
+        guard.end(None, None)
+    except BaseException as error:
+        guard.end(None, error)
+        raise
+    finally:
+        await items.aclose()

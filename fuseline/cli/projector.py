@@ -1,0 +1,40 @@
+"""`fuseline projector`: a projector in a process of its own."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fuseline.bridge.manager import default_worker_name
+from fuseline.cli.options import LogLevel, Options
+from fuseline.cli.session import run
+from fuseline.demo.process import end_with_stdin
+from fuseline.events.backend import Backend
+from fuseline.events.logs import get_logger
+from fuseline.projections.projector import Projector
+
+WAVE_EVENTS = 20_000
+
+_log = get_logger("cli")
+
+
+def projector(
+    options: Options,
+    until_eof: Annotated[
+        bool, typer.Option("--until-eof", hidden=True, help="End when stdin ends.")
+    ] = False,
+) -> None:
+    """Fold events into states until stopped; any number may run, each shard has one at a time."""
+
+    async def command(backend: Backend) -> None:
+        if until_eof:
+            end_with_stdin()
+        owner = default_worker_name()
+        _log.info("projector_started", owner=owner, server=backend.server)
+        try:
+            await Projector(backend, owner, wave_events=WAVE_EVENTS).run()
+        finally:
+            _log.info("projector_stopped", owner=owner)
+
+    run(options, command, long_running=True, log_default=LogLevel.INFO)

@@ -1,0 +1,61 @@
+"""`fuseline state`: a circuit as it was at a moment, folded from the log."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from fuseline.cli import look
+from fuseline.cli.board import details
+from fuseline.cli.options import Options
+from fuseline.cli.progress import counting
+from fuseline.cli.session import run
+from fuseline.cli.times import TIME_HELP, clock, parse_time
+from fuseline.core.errors import ConfigError
+from fuseline.events.backend import Backend
+from fuseline.projections.documents import circuit_document, iso
+from fuseline.projections.overview import overview
+from fuseline.projections.replay import log_info, state_at
+
+
+def state(
+    options: Options,
+    agent: Annotated[str, typer.Argument(help="Name of the agent.", show_default=False)],
+    at: Annotated[str, typer.Option("--at", metavar="TIME", help=f"{TIME_HELP}.")] = "now",
+) -> None:
+    """Show an AGENT's circuit as it was at a time, folded anew from its log."""
+
+    async def command(backend: Backend) -> None:
+        found = await overview(backend, [agent])
+        at_ms = parse_time("at", at, found.now_ms)
+        if at_ms > found.now_ms:
+            raise ConfigError("at", at, "a time that is not in the future of the server's clock")
+        info = await log_info(backend, backend.keys.agent(agent))
+        with counting("Folding", info.length, options) as count:
+            past = await state_at(backend, agent, at_ms, count)
+        if options.as_json:
+            look.print_json(
+                {"at": iso(at_ms), "at_ms": at_ms, "events": past.events, "missing": past.missing}
+                | circuit_document(agent, past.circuit, at_ms)
+            )
+            return
+        console = look.console()
+        head = Text.assemble((agent, "bold"), "  ")
+        if not past.events:
+            head.append("nothing had happened yet", style="dim")
+        else:
+            head.append_text(look.state_text(past.circuit.state))
+        head.append(f"  at {clock(at_ms, with_date=True, millis=True)}", style="dim")
+        console.print(head)
+        if past.missing:
+            console.print(
+                look.notice(
+                    f"The log has lost {past.missing} entries; this is folded from the rest."
+                )
+            )
+        if past.events:
+            console.print(details(past.circuit, at_ms))
+
+    run(options, command)

@@ -1,0 +1,65 @@
+"""`fuseline up`: the server, a projector and a live view; with `--demo` also something to see."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from fuseline.bridge.manager import default_worker_name
+from fuseline.cli.live import LiveView
+from fuseline.cli.options import Options
+from fuseline.cli.session import run
+from fuseline.cli.times import DURATION_HELP, parse_duration
+from fuseline.demo.crew import Crew
+from fuseline.events.backend import Backend
+from fuseline.events.settings import redact
+from fuseline.projections.projector import Projector
+
+_WAVE_EVENTS = 5000
+
+
+def up(
+    options: Options,
+    demo: Annotated[
+        bool,
+        typer.Option(
+            "--demo", help="Also start three HTTP agents (one steady, two not) and two workers."
+        ),
+    ] = False,
+    duration: Annotated[
+        str | None, typer.Option("--for", metavar="TIME", help=f"Stop after {DURATION_HELP}.")
+    ] = None,
+) -> None:
+    """Start everything there is to start and show the states until Ctrl-C.
+
+    Without REDIS_URL this includes the embedded server, which every other command on this machine
+    then finds. Data is kept between runs.
+    """
+
+    async def command(backend: Backend) -> None:
+        limit = parse_duration("for", duration) / 1000 if duration is not None else None
+        title = f"{backend.server} at {redact(backend.url)}, {backend.keys.namespace_name!r}"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limit):
+                if demo:
+                    await _demo(backend, LiveView(backend, options, f"Demonstration on {title}"))
+                else:
+                    await _plain(backend, LiveView(backend, options, f"Fuseline on {title}"))
+
+    run(options, command, long_running=True)
+
+
+async def _plain(backend: Backend, view: LiveView) -> None:
+    projector = Projector(backend, default_worker_name(), wave_events=_WAVE_EVENTS)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(projector.run())
+        tasks.create_task(view.run())
+
+
+async def _demo(backend: Backend, view: LiveView) -> None:
+    async with Crew(backend) as crew, asyncio.TaskGroup() as tasks:
+        tasks.create_task(crew.watch())
+        tasks.create_task(view.run())

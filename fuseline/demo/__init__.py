@@ -1,0 +1,1 @@
+"""The demonstration: real agents that fail, real workers that call them."""

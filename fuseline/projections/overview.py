@@ -1,0 +1,133 @@
+"""The state of all agents at once: projections, figures of now, and who projects them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from fuseline.core.circuit import Circuit, CircuitState
+from fuseline.core.errors import AgentNotFoundError, BackendError
+from fuseline.core.events import Mode
+from fuseline.core.fold import initial
+from fuseline.events.agents import decode_record, list_agents
+from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys
+from fuseline.events.wire import Wire, translate
+from fuseline.projections.codec import decode_circuit
+
+
+class AgentStatus(Struct, frozen=True, kw_only=True):
+    """One agent as its projection shows it.
+
+    Attributes:
+        agent: name of the agent.
+        circuit: with the figures of the window now; None if it cannot be read.
+        projected: whether the projector has folded anything of it yet.
+        problem: why the circuit cannot be read; "" if it can.
+    """
+
+    agent: str
+    circuit: Circuit | None = None
+    projected: bool = True
+    problem: str = ""
+
+    @property
+    def trouble(self) -> int:
+        """0 for most trouble, 6 for none: what to look at first."""
+        circuit = self.circuit
+        if circuit is None:
+            return 0
+        if circuit.mode is Mode.FORCED_OPEN:
+            return 1
+        if circuit.state is CircuitState.OPEN:
+            return 2
+        if circuit.state is CircuitState.HALF_OPEN:
+            return 3
+        if circuit.mode is not Mode.AUTO:
+            return 4
+        return 5 if circuit.failures else 6
+
+
+class Overview(Struct, frozen=True):
+    """All agents at one moment.
+
+    Attributes:
+        now_ms: the moment, in ms of Redis's clock.
+        agents: the ones in trouble first.
+        unprojected: shards that nobody projects now; the states of their agents stand still.
+    """
+
+    now_ms: int
+    agents: list[AgentStatus]
+    unprojected: frozenset[int]
+
+
+async def overview(
+    backend: Backend, names: Sequence[str] | None = None, wire: Wire | None = None
+) -> Overview:
+    """The projections of all registered agents, or of some.
+
+    Raises:
+        AgentNotFoundError: one of `names` is not registered.
+        BackendUnavailableError: the server does not answer.
+    """
+    now_ms = await backend.learn_time(wire)
+    shards = backend.keys.shards
+    agents: list[AgentKeys] = []
+    if names is None:
+        async for page in list_agents(backend, wire=wire):
+            agents += page
+    else:
+        agents = [backend.keys.agent(name) for name in names]
+    statuses: list[AgentStatus] = []
+    for start in range(0, len(agents), 500):
+        statuses += await _read(backend, agents[start : start + 500], now_ms, wire)
+    statuses.sort(key=_order)
+    leases = await (wire or backend.wire).call_many([("EXISTS", shard.lease) for shard in shards])
+    unprojected = frozenset(n for n, held in enumerate(leases) if held != 1)
+    return Overview(now_ms, statuses, unprojected)
+
+
+async def _read(
+    backend: Backend, agents: Sequence[AgentKeys], now_ms: int, wire: Wire | None
+) -> list[AgentStatus]:
+    shards = backend.keys.shards
+    replies = await (wire or backend.wire).call_many(
+        [
+            command
+            for agent in agents
+            for command in (
+                ("HGET", agent.circuit, "blob"),
+                ("HGET", shards[agent.shard].agents, agent.name),
+            )
+        ]
+    )
+    statuses = []
+    for agent, blob, record in zip(agents, replies[::2], replies[1::2], strict=True):
+        if isinstance(record, Exception):
+            raise translate(record) from record
+        if record is None and not blob:
+            raise AgentNotFoundError(agent.name)
+        statuses.append(_status(agent.name, blob, record, now_ms))
+    return statuses
+
+
+def _status(
+    name: str, blob: bytes | Exception | None, record: bytes | None, now_ms: int
+) -> AgentStatus:
+    if isinstance(blob, Exception):
+        return AgentStatus(agent=name, problem=str(translate(blob)))
+    try:
+        if blob is not None:
+            return AgentStatus(agent=name, circuit=decode_circuit(blob).at(now_ms))
+        assert record is not None
+        known = decode_record(name, record)
+    except BackendError as error:
+        return AgentStatus(agent=name, problem=str(error))
+    return AgentStatus(agent=name, circuit=initial(known.config, known.revision), projected=False)
+
+
+def _order(status: AgentStatus) -> tuple[int, float, str]:
+    circuit = status.circuit
+    return status.trouble, -circuit.failure_rate if circuit else 0.0, status.agent

@@ -1,0 +1,335 @@
+"""The timeline of an agent: history and log merged in the order in which the fold saw them.
+
+The history says what changed and why; the log holds every outcome and probe. Both are read a page
+at a time, newest first, so the end of a long timeline costs no more than that of a short one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection
+from enum import StrEnum
+from itertools import count
+from time import monotonic
+from typing import Any
+
+import anyio
+from msgspec import Struct
+
+from fuseline.core.circuit import (
+    Change,
+    ConfigApplied,
+    EventSetAside,
+    ModeChanged,
+    Rebuilt,
+    Transition,
+)
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.errors import ConfigError
+from fuseline.core.events import Outcome, ProbeStarted, Result
+from fuseline.events.agents import read_agent
+from fuseline.events.backend import Backend
+from fuseline.events.codec import parse_id
+from fuseline.events.keys import AgentKeys
+from fuseline.events.log import parse_entries
+from fuseline.events.wire import Wire
+from fuseline.projections.codec import decode_change
+from fuseline.projections.explain import config_of
+
+_PAGE = 500
+_FOLLOW_SECONDS = 0.2
+_UNPROJECTED_SECONDS = 2.0
+
+
+class Kind(StrEnum):
+    """What an item of a timeline is."""
+
+    TRANSITION = "transition"
+    OVERRIDE = "override"
+    CONFIG = "config"
+    SET_ASIDE = "set_aside"
+    REBUILT = "rebuilt"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    TIMEOUT = "timeout"
+    ABANDONED = "abandoned"
+    IGNORED = "ignored"
+    NOT_SENT = "not_sent"
+    PROBE = "probe"
+
+
+OUTCOMES = frozenset(Kind[result.name] for result in Result)
+CHANGES = frozenset({Kind.TRANSITION, Kind.OVERRIDE, Kind.CONFIG, Kind.SET_ASIDE, Kind.REBUILT})
+ALL = frozenset(Kind)
+
+_GROUPS = {
+    "all": ALL,
+    "changes": CHANGES,
+    "outcomes": OUTCOMES,
+    "failures": frozenset({Kind.FAILURE, Kind.TIMEOUT}),
+}
+_KIND_OF: dict[type, Kind] = {
+    Transition: Kind.TRANSITION,
+    ModeChanged: Kind.OVERRIDE,
+    ConfigApplied: Kind.CONFIG,
+    EventSetAside: Kind.SET_ASIDE,
+    Rebuilt: Kind.REBUILT,
+    ProbeStarted: Kind.PROBE,
+}
+
+Position = tuple[int, int, int]
+"""ms, seq and rank: an event of the log has rank 0, what it changed rank 1."""
+
+
+class Item(Struct, frozen=True):
+    """One line of a timeline.
+
+    Attributes:
+        at_ms: when it took effect, in ms of Redis's clock. An outcome that was recorded late
+            stands where the log has it; `content.age_ms` says how long before it ended.
+        kind: what it is.
+        id: of the entry in the history (changes) or in the log (outcomes, probes).
+        content: the change or event itself.
+        position: where it stands in the order of the fold.
+    """
+
+    at_ms: int
+    kind: Kind
+    id: str
+    content: Change | Outcome | ProbeStarted
+    position: Position
+
+
+def parse_kinds(text: str) -> frozenset[Kind]:
+    """Reads a comma-separated list of kinds and groups of kinds.
+
+    Raises:
+        ConfigError: under the name kinds.
+    """
+    kinds: set[Kind] = set()
+    for word in filter(None, (part.strip().lower() for part in text.split(","))):
+        group = _GROUPS.get(word) or _GROUPS.get(f"{word}s")
+        name = word if word in ALL else word.removesuffix("s")
+        if word in ALL or (group is None and name in ALL):
+            kinds.add(Kind(name))
+        elif group is not None:
+            kinds |= group
+        else:
+            allowed = ", ".join([*_GROUPS, *Kind])
+            raise ConfigError("kinds", word, f"a list of {allowed}")
+    return frozenset(kinds) or ALL
+
+
+async def newest_first(
+    backend: Backend,
+    name: str,
+    *,
+    since_ms: int = 0,
+    until_ms: int | None = None,
+    kinds: Collection[Kind] = ALL,
+) -> AsyncGenerator[Item, None]:
+    """The items from `since_ms` to `until_ms`, both included, the newest first.
+
+    Raises:
+        ConfigError: the agent's name is not allowed.
+        WrongKeyTypeError: a key is not what it should be.
+        BackendUnavailableError: the server does not answer.
+    """
+    agent = backend.keys.agent(name)
+    changes = _changes(backend, agent, since_ms, until_ms, kinds)
+    events = _events(backend, agent, since_ms, until_ms, kinds)
+    change, event = await anext(changes, None), await anext(events, None)
+    while change is not None or event is not None:
+        if event is None or (change is not None and change.position > event.position):
+            assert change is not None
+            yield change
+            change = await anext(changes, None)
+        else:
+            yield event
+            event = await anext(events, None)
+
+
+async def query(
+    backend: Backend,
+    name: str,
+    *,
+    since_ms: int = 0,
+    until_ms: int | None = None,
+    limit: int = 100,
+    kinds: Collection[Kind] = ALL,
+) -> list[Item]:
+    """The newest `limit` items of a span of time, the oldest of them first.
+
+    Raises:
+        ConfigError, WrongKeyTypeError, BackendUnavailableError: see `newest_first`.
+    """
+    items: list[Item] = []
+    if limit > 0:
+        async for item in newest_first(
+            backend, name, since_ms=since_ms, until_ms=until_ms, kinds=kinds
+        ):
+            items.append(item)
+            if len(items) == limit:
+                break
+    return items[::-1]
+
+
+class Mark(Struct, frozen=True):
+    """A place in a timeline, to follow it from there."""
+
+    event_id: str
+    change_id: str
+
+
+async def mark(backend: Backend, name: str, wire: Wire | None = None) -> Mark:
+    """Up to where an agent's log is folded now, and where its history ends."""
+    agent = backend.keys.agent(name)
+    wire = wire or backend.wire
+    # In this order: what changed up to the checkpoint stands in the history then.
+    checkpoint = await wire.call("HGET", agent.circuit, "checkpoint")
+    last = await wire.call("XREVRANGE", agent.history, "+", "-", "COUNT", 1)
+    return Mark((checkpoint or b"0-0").decode(), last[0][0].decode() if last else "0-0")
+
+
+async def follow(
+    backend: Backend, name: str, after: Mark, kinds: Collection[Kind] = ALL
+) -> AsyncGenerator[list[Item], None]:
+    """Items as they come after a mark, in order; runs until it is closed.
+
+    Events are held back until they are folded, so that a transition stands behind its cause; while
+    nobody folds, they come as they are.
+
+    Raises:
+        BackendUnavailableError: the server does not answer.
+    """
+    agent = backend.keys.agent(name)
+    wire = backend.make_wire()
+    seen_event, seen_change = after.event_id, after.change_id
+    moved_at, checkpoint = monotonic(), after.event_id
+    try:
+        while True:
+            now = await mark(backend, name, wire)
+            if now.event_id != checkpoint:
+                moved_at, checkpoint = monotonic(), now.event_id
+            changes = await wire.call(
+                "XRANGE", agent.history, f"({seen_change}", "+", "COUNT", _PAGE
+            )
+            stalled = monotonic() - moved_at > _UNPROJECTED_SECONDS
+            events: list[Any] = []
+            if stalled or parse_id(checkpoint) > parse_id(seen_event):
+                end = "+" if stalled else checkpoint
+                events = await wire.call(
+                    "XRANGE", agent.events, f"({seen_event}", end, "COUNT", _PAGE
+                )
+            items = [item for item in map(read_change, changes) if item is not None]
+            items += _event_items(events)
+            items.sort(key=lambda item: item.position)
+            if changes:
+                seen_change = changes[-1][0].decode()
+            if events:
+                seen_event = events[-1][0].decode()
+            if wanted := [item for item in items if item.kind in kinds]:
+                yield wanted
+            if len(events) < _PAGE and len(changes) < _PAGE:
+                await anyio.sleep(_FOLLOW_SECONDS)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await backend.drop_wire(wire)
+
+
+class ConfigBook:
+    """The settings that were in force at each revision, read from the history when asked for."""
+
+    def __init__(self, backend: Backend, name: str) -> None:
+        self._backend = backend
+        self._name = name
+        self._known: dict[int, CircuitBreakerConfig | None] = {0: CircuitBreakerConfig()}
+        self._searched = False
+
+    def note(self, change: ConfigApplied) -> None:
+        """Remembers what an item of the timeline says."""
+        self._known.setdefault(change.revision, config_of(change))
+
+    async def get(self, revision: int) -> CircuitBreakerConfig | None:
+        """The settings of a revision; None if nothing tells them any more."""
+        if revision not in self._known:
+            record = await read_agent(self._backend, self._name)
+            if record is not None:
+                self._known[record.revision] = record.config
+        if revision not in self._known and not self._searched:
+            self._searched = True
+            async for item in newest_first(self._backend, self._name, kinds={Kind.CONFIG}):
+                assert isinstance(item.content, ConfigApplied)
+                self.note(item.content)
+        return self._known.get(revision)
+
+
+async def _changes(
+    backend: Backend,
+    agent: AgentKeys,
+    since_ms: int,
+    until_ms: int | None,
+    kinds: Collection[Kind],
+) -> AsyncGenerator[Item, None]:
+    """History entries, newest first. Each is written after it took effect, never before."""
+    if not CHANGES.intersection(kinds):
+        return
+    async for raw in _pages(backend, agent.history, str(since_ms), "+"):
+        item = read_change(raw)
+        if item is None or item.kind not in kinds:
+            continue
+        if item.at_ms >= since_ms and (until_ms is None or item.at_ms <= until_ms):
+            yield item
+
+
+async def _events(
+    backend: Backend,
+    agent: AgentKeys,
+    since_ms: int,
+    until_ms: int | None,
+    kinds: Collection[Kind],
+) -> AsyncGenerator[Item, None]:
+    if CHANGES.issuperset(kinds):
+        return
+    end = "+" if until_ms is None else str(until_ms)
+    async for raw in _pages(backend, agent.events, str(since_ms), end):
+        for item in _event_items([raw]):
+            if item.kind in kinds:
+                yield item
+
+
+async def _pages(backend: Backend, key: str, start: str, end: str) -> AsyncGenerator[Any, None]:
+    for size in count(1):
+        page_size = min(_PAGE, 50 * size)
+        page = await backend.wire.call("XREVRANGE", key, end, start, "COUNT", page_size)
+        for entry in page:
+            yield entry
+        if len(page) < page_size:
+            return
+        end = f"({page[-1][0].decode()}"
+
+
+def read_change(raw: Any) -> Item | None:
+    """Reads an entry of a history; None for a kind that this release does not know."""
+    raw_id, fields = raw
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    change = decode_change(values.get(b"h", b""))
+    if change is None:
+        return None
+    ms, seq = parse_id(change.event_id or "0-0")
+    at_ms = change.at_ms
+    # What time alone decided comes before the events of the same ms.
+    position = (at_ms, seq, 1) if ms == at_ms else (at_ms, -1, 1)
+    return Item(at_ms, _KIND_OF[type(change)], raw_id.decode(), change, position)
+
+
+def _event_items(raw: list[Any]) -> list[Item]:
+    items = []
+    for ms, seq, event in parse_entries(raw):
+        if isinstance(event, Outcome):
+            kind = Kind[event.result.name]
+        elif isinstance(event, ProbeStarted):
+            kind = Kind.PROBE
+        else:
+            continue  # the history tells what control events did
+        items.append(Item(ms, kind, f"{ms}-{seq}", event, (ms, seq, 0)))
+    return items
