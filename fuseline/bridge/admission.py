@@ -21,6 +21,9 @@ WORD_SECONDS = 2.0
 FIRST_SECONDS = 2.0
 """Longest wait for the first view of a circuit, from a server that has answered so far."""
 
+_EARLY_MS = 20
+"""How far the estimate of Redis's clock may make a caller early for a probe; it waits then."""
+
 _WAIT_SECONDS = (0.0005, 0.001, 0.002, 0.004, 0.008, 0.016)
 
 
@@ -83,10 +86,27 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
     if not circuit.available or circuit.provisional:
         return _without_log(circuit)
     if circuit.suspect:
-        return circuit.admit_alone()
+        own = circuit.own
+        if own is None or own.state is CircuitState.CLOSED:
+            return circuit.admit_alone()
+        # Own probes would not be counted with those of others, so the log must speak first.
+        if circuit.refuse_until > monotonic() or not await _spoken(circuit):
+            return None
+        return await admit(host, keys, circuit)
     if view.state is CircuitState.CLOSED:
         return Admission(view.epoch)
     return await _probe(host, keys, circuit)
+
+
+async def _spoken(circuit: LocalCircuit) -> bool:
+    """Waits for the log's word on what this process's own outcomes have opened."""
+    deadline = monotonic() + WORD_SECONDS
+    waits = iter(_WAIT_SECONDS)
+    while circuit.suspect and circuit.available:
+        if monotonic() > deadline:
+            return False
+        await anyio.sleep(next(waits, _WAIT_SECONDS[-1]))
+    return True
 
 
 def _without_log(circuit: LocalCircuit) -> Admission | None:
@@ -125,6 +145,9 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
         assert view is not None
         if view.state is CircuitState.CLOSED or circuit.mode() is not Mode.AUTO:
             return await admit(host, keys, circuit)
+        if reply[0] == b"OPEN" and int(reply[1]) <= _EARLY_MS:
+            await anyio.sleep(int(reply[1]) / 1000)
+            continue
         # OPEN: not yet due; FULL: all places are out. The other answers mean that the log holds
         # more than the projection does, which its next commit will show.
         if reply[0] in (b"OPEN", b"FULL") or monotonic() > deadline:

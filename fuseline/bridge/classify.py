@@ -34,6 +34,7 @@ Classifier = Callable[[Any, BaseException | None], "Verdict | Result | None"]
 
 PLAIN_SUCCESS = Verdict(Result.SUCCESS)
 _MAX_KIND = 40
+_MAX_RETRY_AFTER_SECONDS = 7 * 86_400.0  # far beyond every cap of an open time
 
 
 def classify_error(error: BaseException) -> Verdict:
@@ -53,12 +54,26 @@ def classify_error(error: BaseException) -> Verdict:
 
 def classify(classifier: Classifier | None, result: Any, error: BaseException | None) -> Verdict:
     """Asks the classifier, else the default. A classifier that raises has found nothing."""
-    found: Verdict | Result | None = None
+    found: Verdict | None = None
     if classifier is not None:
         try:
-            found = classifier(result, error)
+            found = _checked(classifier(result, error))
         except Exception as bug:  # noqa: BLE001 - a user's bug must not change the call's result
             _log.error("classifier_failed", error=repr(bug))
     if found is None:
         return PLAIN_SUCCESS if error is None else classify_error(error)
-    return found if isinstance(found, Verdict) else Verdict(Result(found))
+    return found
+
+
+def _checked(found: Verdict | Result | None) -> Verdict | None:
+    """What the log can hold of an answer; raises what it likes for one that makes no sense."""
+    if found is None:
+        return None
+    if not isinstance(found, Verdict):
+        return Verdict(Result(found))
+    seconds = float(found.retry_after_seconds)
+    return Verdict(
+        Result(found.result),
+        found.failure_kind[:_MAX_KIND].encode(errors="replace").decode(),
+        min(seconds, _MAX_RETRY_AFTER_SECONDS) if seconds > 0 else 0.0,
+    )

@@ -16,8 +16,9 @@ from msgspec import Struct
 from fuseline.bridge.outbox import Success
 from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
+from fuseline.core.counting import count_successes
 from fuseline.core.events import AnyEvent, ConfigChanged, Mode, Outcome, ProbeStarted, Result
-from fuseline.core.fold import advance, count_successes, fold_in_place, initial
+from fuseline.core.fold import advance, fold_in_place, initial
 from fuseline.events.clock import ServerClock
 
 UNKNOWN_EPOCH = -1

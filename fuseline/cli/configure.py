@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from fuseline.cli import look
 from fuseline.cli.exits import Exit, report_text
@@ -96,9 +97,8 @@ def _show(record: AgentRecord, options: Options) -> None:
     for name, value in document.items():
         word = "null" if value is None else str(value).lower()
         style = "" if value == RULES[name].default else "bold"
-        table.add_row(
-            name, f"[{style}]{word}[/]" if style else word, f"[dim]{RULES[name].description}"
-        )
+        about = Text(RULES[name].description, style="dim")
+        table.add_row(name, Text(word, style=style), about)
     console = look.console()
-    console.print(f"[bold]{record.name}[/]  revision {record.revision}", highlight=False)
-    console.print(table)
+    head = Text.assemble((record.name, "bold"), f"  revision {record.revision}")
+    look.show(console, head, table)

@@ -49,4 +49,4 @@ def _show(findings: list[Finding]) -> None:
         if finding.fix:
             text.append(f"\n→ {finding.fix}", style=style)
         table.add_row(Text(mark, style=style), Text(finding.check), text)
-    look.console().print(table)
+    look.show(look.console(), table)

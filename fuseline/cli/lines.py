@@ -120,7 +120,7 @@ class LinePrinter:
         grid.add_row(*cells, _head(first), await self._text(line))
         if (more := await self._origin(first)) is not None:
             grid.add_row(*[Text()] * len(cells), Text(), Text(more, style="dim"))
-        self._console.print(grid)
+        look.show(self._console, grid)
 
     async def _text(self, line: Line) -> Text:
         item = line.items[0]

@@ -19,6 +19,7 @@ from fuseline.cli.times import clock
 from fuseline.core.circuit import Transition
 from fuseline.core.errors import BackendUnavailableError
 from fuseline.events.backend import Backend
+from fuseline.events.settings import redact
 from fuseline.projections.documents import iso
 from fuseline.projections.explain import explain, seconds
 from fuseline.projections.overview import Overview, overview
@@ -79,7 +80,7 @@ class LiveView:
         summed_at = monotonic()
         away = False
         if not as_json:
-            console.print(self._title)
+            console.print(f"{self._title} · {redact(self._backend.url)} · Ctrl-C stops")
         while True:
             try:
                 found = await overview(self._backend)
@@ -109,13 +110,14 @@ class LiveView:
         room = max(4, console.height - _OTHER_LINES)
         rows = max(1, min(len(found.agents), room * 2 // 3))
         up = seconds(int(monotonic() - self._began))
-        head = Text.assemble((self._title, "bold"), (f"   up {up}, Ctrl-C stops", "dim"))
+        head = Text.assemble((self._title, "bold"), (f" · up {up} · Ctrl-C stops", "dim"))
         namespace = self._backend.keys.namespace_name
         parts: list[RenderableType] = [head, board(found, namespace, console.width, rows)]
         table = Table.grid(padding=(0, 2))
-        for _ in range(3):
-            table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis")
+        for width in (8, min(20, max((len(agent) for agent, *_ in kept), default=0)), 11):
+            table.add_column(no_wrap=True, overflow="ellipsis", width=width, min_width=width)
+        rest = console.width - sum(column.width or 0 for column in table.columns) - 8
+        table.add_column(no_wrap=True, overflow="ellipsis", max_width=max(20, rest))
         for agent, item, words in kept[-max(1, room - rows) :]:
             table.add_row(
                 Text(clock(item.at_ms), style="dim"), Text(agent), _kind(item), Text(words)

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from fuseline.core.circuit import Circuit, CircuitState
@@ -28,6 +28,20 @@ def console(*, stderr: bool = False) -> Console:
     if not made.is_terminal:
         made.width = 200
     return made
+
+
+def show(console: Console, *parts: RenderableType) -> None:
+    """Prints; where nobody looks at a terminal, without the spaces that fill up columns."""
+    if console.is_terminal:
+        for part in parts:
+            console.print(part)
+        return
+    with console.capture() as captured:
+        for part in parts:
+            console.print(part)
+    lines = captured.get().split("\n")
+    sys.stdout.write("\n".join(line.rstrip() for line in lines))
+    sys.stdout.flush()
 
 
 def print_json(document: Any) -> None:
@@ -63,7 +77,10 @@ def left(until_ms: int, now_ms: int) -> str:
 
 def ago(ms: int, now_ms: int) -> str:
     """The time since a moment, in whole seconds; "–" for a moment that never was."""
-    return seconds(max(0, now_ms - ms) // 1000) if ms else "–"
+    if not ms:
+        return "–"
+    whole = max(0, now_ms - ms) // 1000
+    return seconds(whole) if whole else "0 s"
 
 
 def streak_text(circuit: Circuit) -> Text:

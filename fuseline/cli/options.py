@@ -87,7 +87,7 @@ Level = Annotated[
     LogLevel | None,
     typer.Option(
         "--log-level",
-        help="Log lines on stderr (env: FUSELINE_LOG_LEVEL; FUSELINE_LOG_FORMAT is console or json)",
+        help="Log lines on stderr (env: FUSELINE_LOG_LEVEL, FUSELINE_LOG_FORMAT)",
         rich_help_panel=_PANEL,
         show_default=False,
         case_sensitive=False,

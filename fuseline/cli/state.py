@@ -48,7 +48,7 @@ def state(
         else:
             head.append_text(look.state_text(past.circuit.state))
         head.append(f"  at {clock(at_ms, with_date=True, millis=True)}", style="dim")
-        console.print(head)
+        look.show(console, head)
         if past.missing:
             console.print(
                 look.notice(
@@ -56,6 +56,6 @@ def state(
                 )
             )
         if past.events:
-            console.print(details(past.circuit, at_ms))
+            look.show(console, details(past.circuit, at_ms))
 
     run(options, command)

@@ -41,7 +41,7 @@ def status(
             look.print_json(await _document(backend, agent))
         else:
             console = look.console()
-            console.print(await _render(backend, agent, console.width))
+            look.show(console, await _render(backend, agent, console.width))
 
     run(options, command, long_running=watch)
 
@@ -54,7 +54,7 @@ async def _watch(backend: Backend, agent: str | None, options: Options) -> None:
     console = look.console()
     if not console.is_terminal:
         while True:
-            console.print(await _render(backend, agent, console.width))
+            look.show(console, await _render(backend, agent, console.width))
             await anyio.sleep(_WATCH_SECONDS)
     shown = await _render(backend, agent, console.width, console.height - 6)
     with suppress(KeyboardInterrupt), Live(shown, console=console, auto_refresh=False) as live:

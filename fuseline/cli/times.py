@@ -8,11 +8,12 @@ from datetime import UTC, datetime, time
 from fuseline.core.errors import ConfigError
 
 _UNITS = {"ms": 1, "s": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000, "d": 86_400_000}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)", re.IGNORECASE)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)", re.IGNORECASE | re.ASCII)
+_SECONDS = re.compile(r"\d{1,8}(\.\d+)?", re.ASCII)
 _MAX_DURATION_MS = 366 * 86_400_000
 _MAX_TIME_MS = 253_402_300_799_999  # the year 9999
 
-DURATION_HELP = "a length of time above 0 like 30s, 10m, 1h30m or 2d, at most 366d"
+DURATION_HELP = "a length of time above 0 like 30 (seconds), 10m, 1h30m or 2d, at most 366d"
 TIME_HELP = (
     "a time like 2026-11-24T14:30, 14:30, 1795530600000 (ms), 10m (that long ago), '2h ago' or now"
 )
@@ -46,8 +47,7 @@ def parse_time(field: str, text: str, now_ms: int) -> int:
         return now_ms
     found: float | None
     if word.isdigit() and word.isascii():
-        # Ten digits are seconds: as ms they would be a day in January 1970.
-        found = int(word) * (1000 if len(word) <= 10 else 1)
+        found = _epoch(word)
     elif (ago := _duration(re.sub(r"\s*ago$", "", word, flags=re.IGNORECASE))) is not None:
         found = now_ms - ago
     else:
@@ -59,10 +59,19 @@ def parse_time(field: str, text: str, now_ms: int) -> int:
 
 def _duration(text: str) -> int | None:
     word = text.strip()
+    if _SECONDS.fullmatch(word):
+        return round(float(word) * 1000)
     parts = _PART.findall(word)
     if not parts or _PART.sub("", word).strip():
         return None
     return round(sum(float(number) * _UNITS[unit.lower()] for number, unit in parts))
+
+
+def _epoch(digits: str) -> int | None:
+    """ms, or seconds where ms would be a day in January 1970; a short number is a slip."""
+    if len(digits) >= 12 or digits == "0":
+        return int(digits)
+    return int(digits) * 1000 if len(digits) >= 9 else None
 
 
 def _calendar(word: str) -> float | None:

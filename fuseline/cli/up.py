@@ -15,7 +15,6 @@ from fuseline.cli.session import run
 from fuseline.cli.times import DURATION_HELP, parse_duration
 from fuseline.demo.crew import Crew
 from fuseline.events.backend import Backend
-from fuseline.events.settings import redact
 from fuseline.projections.projector import Projector
 
 _WAVE_EVENTS = 5000
@@ -41,13 +40,13 @@ def up(
 
     async def command(backend: Backend) -> None:
         limit = parse_duration("for", duration) / 1000 if duration is not None else None
-        title = f"{backend.server} at {redact(backend.url)}, {backend.keys.namespace_name!r}"
+        title = f"{backend.server} · namespace {backend.keys.namespace_name}"
         with suppress(TimeoutError):
             async with asyncio.timeout(limit):
                 if demo:
-                    await _demo(backend, LiveView(backend, options, f"Demonstration on {title}"))
+                    await _demo(backend, LiveView(backend, options, f"Fuseline demo · {title}"))
                 else:
-                    await _plain(backend, LiveView(backend, options, f"Fuseline on {title}"))
+                    await _plain(backend, LiveView(backend, options, f"Fuseline · {title}"))
 
     run(options, command, long_running=True)
 

@@ -10,18 +10,11 @@ from msgspec import Struct
 
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode
+from fuseline.core.states import CircuitState as CircuitState
 from fuseline.core.window import Bucket, bucket_count, bucket_ms
 
 NEVER_MS = 1 << 62
 """A deadline that does not come."""
-
-
-class CircuitState(StrEnum):
-    """The three states of a circuit breaker (Nygard, Release It!)."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
 
 
 class Cause(StrEnum):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
-    from fuseline.core.circuit import CircuitState
+    from fuseline.core.states import CircuitState
 
 
 class FuselineError(Exception):

@@ -76,7 +76,8 @@ class Folding:
         replies = await self._wire.call_many([("SMEMBERS", shard.keys.dirty) for shard in shards])
         for shard, names in zip(shards, replies, strict=True):
             if isinstance(names, Exception):
-                raise translate(names) from names
+                _log.error("hints_unreadable", shard=shard.keys.shard, error=str(names))
+                continue
             shard.notice(set(self._backend.keys.names(names)) - shard.broken.keys())
 
     async def tick(self, shards: Iterable[ShardProjection]) -> None:
@@ -130,7 +131,7 @@ class Folding:
                 continue
             if len(reply) > count:
                 shard.notice([agent.name])
-            if checkpoint != "0-0" and (not reply or reply[0][0] != checkpoint.encode()):
+            if checkpoint != "0-0" and (not reply or reply.pop(0)[0] != checkpoint.encode()):
                 await self._fold_anew(shard, agent)
                 continue
             commit = shard.fold(agent, parse_entries(reply))
@@ -176,12 +177,13 @@ class Folding:
         circuit = initial()
         async for page in read_all(self._backend, agent, wire=self._wire):
             fold_in_place(circuit, page)
-        previous = stored.checkpoint if stored else ""
+        base = stored.checkpoint if stored else ""
+        was = shard.circuits[agent.name].checkpoint if agent.name in shard.circuits else base
         now_ms = self._backend.clock.now_ms()
-        note = Rebuilt(now_ms, circuit.checkpoint, previous, "the log has lost events")
-        _log.error("log_lost_events", agent=agent.name, was=previous, now=circuit.checkpoint)
+        note = Rebuilt(now_ms, circuit.checkpoint, was, "the log has lost events")
+        _log.error("log_lost_events", agent=agent.name, was=was, now=circuit.checkpoint)
         shard.put(agent.name, circuit, stored=stored is not None)
-        commit = Commit(agent, previous, circuit, [note], view_changed=True, anew=True)
+        commit = Commit(agent, base, circuit, [note], view_changed=True, anew=True)
         await self._commit([(shard, [commit])])
 
     async def _commit(self, work: Sequence[tuple[ShardProjection, list[Commit]]]) -> None:

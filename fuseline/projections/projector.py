@@ -10,7 +10,7 @@ from time import monotonic
 import anyio
 
 from fuseline.core.circuit import NEVER_MS
-from fuseline.core.errors import BackendError
+from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.events.backend import Backend
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command
@@ -25,6 +25,7 @@ WAVE_EVENTS = 2000
 """Events folded at a time inside a worker: a few ms. A process of its own takes more."""
 
 _BLOCK_SECONDS = 0.5
+_HINTS_SECONDS = 1.0
 _RETRY_SECONDS = 0.1
 _RELEASE_SECONDS = 1.0
 
@@ -54,6 +55,7 @@ class Projector:
         self._won: list[int] = []
         self._gained = anyio.Event()
         self._swept_at = monotonic()
+        self._asked_at = monotonic()  # when the hints of all shards were last asked for
 
     @property
     def shards(self) -> list[int]:
@@ -126,7 +128,16 @@ class Projector:
             number = self._won[0]
             token = self._leases.tokens.get(number)
             if token is not None:
-                shard = await self._folding.take(number, token)
+                try:
+                    shard = await self._folding.take(number, token)
+                except BackendUnavailableError:
+                    raise
+                except BackendError as error:
+                    # Its lease ends unrenewed, and then it is tried again.
+                    _log.error("shard_not_taken", shard=number, error=str(error))
+                    self._leases.drop(number)
+                    self._won.remove(number)
+                    continue
                 if self._leases.tokens.get(number) == token:
                     self._shards[number] = shard
                     _log.info("shard_taken", shard=number, agents=len(shard.circuits))
@@ -138,9 +149,8 @@ class Projector:
         self._leases.drop(number)
 
     async def _wait_for_events(self, shards: list[ShardProjection]) -> None:
-        """Until a wake-up or a deadline; without either asks for what wake-ups may have missed."""
-        longest_ms = int(_BLOCK_SECONDS * 1000)
-        wait_ms = longest_ms
+        """Until a wake-up or a deadline; now and then asks for what wake-ups may have missed."""
+        wait_ms = int(_BLOCK_SECONDS * 1000)
         deadline_ms = min(shard.next_deadline_ms() for shard in shards)
         if deadline_ms < NEVER_MS:
             wait_ms = min(wait_ms, deadline_ms - self._backend.clock.now_ms())
@@ -150,7 +160,12 @@ class Projector:
             "XREAD", "COUNT", 1000, "BLOCK", wait_ms, "STREAMS",
             *(shard.keys.wake for shard in shards), *(shard.wake_position for shard in shards),
         )  # fmt: skip
-        reply = await self._wake_wire.call(*command)
+        try:
+            reply = await self._wake_wire.call(*command)
+        except WrongKeyTypeError as error:
+            _log.error("wake_ups_unreadable", error=str(error))
+            await anyio.sleep(_RETRY_SECONDS)
+            reply = None
         by_key = {shard.keys.wake.encode(): shard for shard in shards}
         unnamed: list[ShardProjection] = []
         for key, entries in reply or ():
@@ -160,8 +175,10 @@ class Projector:
                 if hint == b"*":
                     unnamed.append(shard)
                 else:
-                    shard.notice(hint.decode().split("\n"))
-        if not reply and wait_ms == longest_ms:
+                    shard.notice(self._backend.keys.names(hint.split(b"\n")))
+        if monotonic() - self._asked_at > _HINTS_SECONDS:
+            # Wake-ups are trimmed under load, so they are not waited for alone.
+            self._asked_at = monotonic()
             unnamed = shards
         if unnamed:
             await self._folding.notice_dirty(unnamed)

@@ -12,6 +12,11 @@ from fuseline.core.errors import ConfigError
 
 DAYS_7 = 604_800.0
 
+
+def config_with(field: str, value: Any) -> CircuitBreakerConfig:
+    return CircuitBreakerConfig(**{field: value})
+
+
 DEFAULTS: dict[str, Any] = {
     "enabled": True,
     "failure_threshold": 5,
@@ -79,7 +84,7 @@ def test_bounds_cover_every_number() -> None:
     ("field", "value"), [(field, value) for field, allowed, _ in BOUNDS for value in allowed]
 )
 def test_values_at_the_bounds_are_allowed(field: str, value: Any) -> None:
-    assert getattr(CircuitBreakerConfig(**{field: value}), field) == value
+    assert getattr(config_with(field, value), field) == value
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,7 @@ def test_values_beyond_the_bounds_are_refused_with_name_value_and_range(
     field: str, value: Any
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        CircuitBreakerConfig(**{field: value})
+        config_with(field, value)
     error = caught.value
     assert (error.field, error.value, error.allowed) == (field, value, RULES[field].allowed)
     assert str(error) == f"{field}: {value!r} is not allowed; expected {error.allowed}"
@@ -102,38 +107,38 @@ def test_values_beyond_the_bounds_are_refused_with_name_value_and_range(
 )
 def test_a_number_is_a_finite_number_and_nothing_else(field: str, value: Any) -> None:
     with pytest.raises(ConfigError, match=field):
-        CircuitBreakerConfig(**{field: value})
+        config_with(field, value)
 
 
 @pytest.mark.parametrize("field", NUMBERS)
 @pytest.mark.parametrize("value", [10**400, -(10**400)])
 def test_a_number_too_large_for_a_float_is_refused_like_any_other(field: str, value: int) -> None:
     with pytest.raises(ConfigError, match=field):
-        CircuitBreakerConfig(**{field: value})
+        config_with(field, value)
 
 
 @pytest.mark.parametrize("field", sorted(WHOLE))
 def test_whole_numbers_take_no_fractions(field: str) -> None:
     with pytest.raises(ConfigError, match="a whole number"):
-        CircuitBreakerConfig(**{field: 2.5})
-    value = getattr(CircuitBreakerConfig(**{field: 2.0}), field)
+        config_with(field, 2.5)
+    value = getattr(config_with(field, 2.0), field)
     assert value == 2
     assert type(value) is int
 
 
 @pytest.mark.parametrize("field", sorted(set(NUMBERS) - WHOLE))
 def test_whole_values_of_other_numbers_become_floats(field: str) -> None:
-    assert type(getattr(CircuitBreakerConfig(**{field: 1}), field)) is float
+    assert type(getattr(config_with(field, 1), field)) is float
 
 
 @pytest.mark.parametrize("field", list(RULES))
 def test_null_turns_off_what_may_be_off_and_nothing_else(field: str) -> None:
     if field in NULLABLE:
-        assert getattr(CircuitBreakerConfig(**{field: None}), field) is None
+        assert getattr(config_with(field, None), field) is None
         assert RULES[field].allowed.endswith(", or null to turn it off")
     else:
         with pytest.raises(ConfigError) as caught:
-            CircuitBreakerConfig(**{field: None})
+            config_with(field, None)
         assert "null" not in caught.value.allowed
 
 
@@ -147,9 +152,10 @@ def test_when_unavailable_is_one_of_three_words() -> None:
     given: Any = "last_known"
     made = CircuitBreakerConfig(when_unavailable=given).when_unavailable
     assert made is WhenUnavailable.LAST_KNOWN
-    for value in ("LOCAL", "", "never", 1, None, []):
+    refused: list[Any] = ["LOCAL", "", "never", 1, None, []]
+    for value in refused:
         with pytest.raises(ConfigError, match="one of local, reject, last_known"):
-            CircuitBreakerConfig(when_unavailable=value)  # type: ignore[arg-type]
+            CircuitBreakerConfig(when_unavailable=value)
 
 
 def test_ranges_in_words() -> None:
@@ -241,7 +247,7 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 )
 def test_a_variable_sets_its_field(variable: str, text: str, field: str, value: Any) -> None:
     made = CircuitBreakerConfig.from_env({ENV_PREFIX + variable: text, "PATH": "/bin"})
-    assert made == CircuitBreakerConfig(**{field: value})
+    assert made == config_with(field, value)
 
 
 def test_every_field_has_its_variable() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fuseline.core.counting import count_successes
 from fuseline.core.events import (
     Result,
 )
@@ -102,3 +103,13 @@ class TestWindow:
             p.fails(worker=number)
         assert len(p.circuit.buckets) <= 60
         assert len(p.circuit.troubled_workers) == 16
+
+    def test_many_quick_successes_at_once_are_as_many_outcomes(self) -> None:
+        p = Player(window_size_seconds=60)
+        p.fails(3)
+        p.wait(61)
+        at_once = p.circuit.copy()
+        count_successes(at_once, 5, 0, p.now, p.seq + 5)
+        p.succeeds(5)
+        assert at_once == p.circuit
+        assert at_once.buckets == [[p.now // 1000, 5, 0, 0]]

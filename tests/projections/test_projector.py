@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fuseline.core.circuit import Cause, CircuitState, EventSetAside, ModeChanged, Rebuilt
+from fuseline.core.circuit import Cause, Circuit, CircuitState, EventSetAside, ModeChanged, Rebuilt
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode, Outcome, OverrideSet, ProbeStarted, Result
 from fuseline.core.fold import fold, initial
@@ -303,9 +303,8 @@ async def test_an_agent_whose_keys_are_damaged_does_not_stop_the_others(
     backend: Backend, projector: projector_module.Projector, damaged: str
 ) -> None:
     a, b = same_shard(backend, 2)
-    good, bad = (await registered(backend, name, failing(3), n) for n, name in enumerate((a, b), 1))
-    good = await good
-    bad = await bad
+    good = await registered(backend, a, failing(3), 1)
+    await registered(backend, b, failing(3), 2)
     await until_folded(backend, a, b)
     key = getattr(backend.keys.agent(b), damaged)
     kept = await backend.wire.call("DUMP", key)
@@ -380,6 +379,14 @@ async def test_a_log_that_lost_its_end_is_folded_again_and_the_history_says_so(
     assert (await feed_of(backend, "a"))[-1].state is CircuitState.CLOSED
 
 
+async def assert_state_is_the_fold(backend: Backend, agent: str) -> Circuit:
+    expected, _ = fold(initial(), await log_of(backend, agent))
+    stored = await projection_of(backend, agent)
+    assert stored is not None
+    assert encode_circuit(stored) == encode_circuit(expected)
+    return stored
+
+
 async def lose_end(backend: Backend, agent: str, count: int) -> None:
     events = backend.keys.agent(agent).events
     tail = await backend.wire.call("XREVRANGE", events, "+", "-", "COUNT", count)
@@ -387,10 +394,7 @@ async def lose_end(backend: Backend, agent: str, count: int) -> None:
 
 
 async def assert_rebuilt(backend: Backend, was: str) -> None:
-    expected, _ = fold(initial(), await log_of(backend, "a"))
-    stored = await projection_of(backend, "a")
-    assert stored is not None
-    assert encode_circuit(stored) == encode_circuit(expected)
+    await assert_state_is_the_fold(backend, "a")
     notes = [c for c in await history_of(backend, "a") if isinstance(c, Rebuilt)]
     assert [(note.previous_id, bool(note.reason)) for note in notes] == [(was, True)]
 
@@ -434,11 +438,12 @@ async def test_flushall_in_mid_flight_starts_everything_anew(fresh_server: RealS
             producer = await registered(backend, "a", failing(3))
             await producer.succeed(4)
             await until_folded(backend, "a", timeout_seconds=5)
-            circuit = await assert_projection_is_the_fold(backend, "a")
+            circuit = await assert_state_is_the_fold(backend, "a")
             assert (circuit.state, circuit.calls) == (CircuitState.CLOSED, 4)
             await producer.fail(3)
             await until_state(backend, "a", "open")
-            await assert_projection_is_the_fold(backend, "a")
+            await until_folded(backend, "a")
+            await assert_state_is_the_fold(backend, "a")
 
 
 async def test_a_server_that_comes_back_is_projected_again(fresh_server: RealServer) -> None:
@@ -449,8 +454,9 @@ async def test_a_server_that_comes_back_is_projected_again(fresh_server: RealSer
             await until_state(backend, "a", "open")
             fresh_server.kill()
             fresh_server.start()
-            await until_state(backend, "a", "half_open", timeout_seconds=5)
-            await assert_projection_is_the_fold(backend, "a")
+            async with open_backend(fresh_server.url, "ns") as again:
+                await until_state(again, "a", "half_open", timeout_seconds=5)
+                await assert_projection_is_the_fold(again, "a")
 
 
 # --- random runs ---
