@@ -16,7 +16,7 @@ from typing import Any
 
 Answer = dict[str, Any]
 Handler = Callable[..., Awaitable[Answer | None]]
-PATIENCE = 60.0  # seconds for one answer; nothing here takes half of it
+PATIENCE = 120.0  # seconds for one answer; nothing here takes half of it
 
 
 class ChildError(Exception):

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from redis.asyncio import Redis
@@ -31,6 +32,23 @@ def connect(url: str, *, projector: bool) -> AbstractAsyncContextManager[Any]:
     return manager
 
 
+@asynccontextmanager
+async def projector(url: str, client: Redis) -> AsyncIterator[None]:
+    """A projector in a process of its own; begins when it has taken a shard."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "fuseline", "projector", "--until-eof"),
+        *("--redis-url", url, "--namespace", NAMESPACE, "--log-level", "warning"),
+        stdin=asyncio.subprocess.PIPE,
+    )
+    try:
+        while not await keys(client, "lease"):
+            await asyncio.sleep(0.005)
+        yield
+    finally:
+        process.terminate()
+        await process.wait()
+
+
 def agents(count: int, prefix: str) -> list[str]:
     """Names of agents."""
     return [f"{prefix}-{number:05d}" for number in range(count)]
@@ -41,8 +59,13 @@ async def load(manager: Any, names: Iterable[str]) -> list[Any]:
     breakers = [manager.get(name) for name in names]
     for breaker in breakers:
         await breaker.call(noop)
-    await manager.flush()
+    await flush(manager)
     return breakers
+
+
+async def flush(manager: Any) -> None:
+    """Wait for the log, longer than a caller would: a busy machine is slow, not broken."""
+    await manager.flush(60.0)
 
 
 async def record(breakers: Sequence[Any], count: int) -> None:

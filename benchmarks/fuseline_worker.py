@@ -41,7 +41,7 @@ class Worker:
         config = CircuitBreakerConfig(failure_threshold=1, timeout_seconds=600.0)
         self._breakers = [self._manager.get(name, config=config)]
         await self._breakers[0].call(noop)
-        await self._manager.flush()
+        await parts.flush(self._manager)
 
     async def fail(self) -> Answer:
         """One failing call; the moment at which its outcome was there."""
@@ -78,7 +78,7 @@ class Worker:
         begin = time.perf_counter()
         await parts.record(self._breakers, count)
         called = time.perf_counter() - begin
-        await self._manager.flush()
+        await parts.flush(self._manager)
         return {"seconds": time.perf_counter() - begin, "called_seconds": called}
 
     async def paced(self, rate: float) -> None:
@@ -91,7 +91,7 @@ class Worker:
         assert self._load is not None
         self._stop.set()
         done = await self._load
-        await self._manager.flush()
+        await parts.flush(self._manager)
         return {"recorded": done}
 
 

@@ -53,15 +53,15 @@ async def recording(url: str, client: Redis, rounds: int, count: int) -> dict[st
 async def folding(url: str, client: Redis, count: int) -> dict[str, float]:
     """(b): a backlog over all agents, then one projector."""
     await client.flushall()
-    async with children(WORKER, 2, url) as (recorder, projector):
+    async with children(WORKER, 1, url) as (recorder,):
         await recorder.ask("connect", projector=False)
         await recorder.ask("agents", count=AGENTS, prefix="fold")
         await recorder.ask("record", count=count)
-        streams = await parts.event_keys(client)
-        total = await parts.appended(client, streams)
-        wanted = await parts.tails(client, streams)
+    streams = await parts.event_keys(client)
+    total = await parts.appended(client, streams)
+    wanted = await parts.tails(client, streams)
+    async with parts.projector(url, client):
         begin = time.perf_counter()
-        await projector.ask("connect", projector=True)
         await parts.caught_up(client, wanted)
         seconds = time.perf_counter() - begin
     return {"events": total, "agents": len(streams), "seconds": seconds, "rate": total / seconds}
@@ -71,8 +71,7 @@ async def sustained(url: str, client: Redis, seconds: float, pace: float) -> dic
     """(c): a steady pace end to end; lag sampled all along."""
     await client.flushall()
     lags: list[float] = []
-    async with children(WORKER, 2, url) as (recorder, projector):
-        await projector.ask("connect", projector=True)
+    async with parts.projector(url, client), children(WORKER, 1, url) as (recorder,):
         await recorder.ask("connect", projector=False)
         await recorder.ask("agents", count=1000, prefix="steady")
         streams = await parts.event_keys(client)

@@ -65,6 +65,9 @@ class Process:
     async def state(self, agent: str) -> str:
         return self.manager.get(agent).state.value
 
+    async def wall_clock(self) -> float:
+        return time.time()
+
     async def flush(self, timeout: float = 5.0) -> None:
         await self.manager.flush(timeout)
 

@@ -24,11 +24,11 @@ class Member:
         self._listener = asyncio.create_task(self._listen())
 
     @classmethod
-    async def start(cls, clock_offset: float = 0.0) -> Self:
+    async def start(cls, clock_offset: float = 0.0, module: str = "tests.member") -> Self:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "tests.member",
+            module,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             cwd=_ROOT,
@@ -88,9 +88,11 @@ class Member:
 
 
 @contextlib.asynccontextmanager
-async def members(count: int = 1, clock_offset: float = 0.0) -> AsyncIterator[list[Member]]:
-    """Started processes; all are killed at the end."""
-    started = await asyncio.gather(*(Member.start(clock_offset) for _ in range(count)))
+async def members(
+    count: int = 1, clock_offset: float = 0.0, module: str = "tests.member"
+) -> AsyncIterator[list[Member]]:
+    """Started processes; all are killed at the end, also those put into the list meanwhile."""
+    started = await asyncio.gather(*(Member.start(clock_offset, module) for _ in range(count)))
     crew = list(started)
     try:
         yield crew

@@ -75,7 +75,8 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
                 keys.name, FIRST_SECONDS if circuit.available else host.budget_seconds
             )
         except (BackendError, TimeoutError):
-            host.begin_unseen(keys.name)
+            if circuit.view is None:  # else another caller, or the feed, has been here meanwhile
+                host.begin_unseen(keys.name)
     view = circuit.view
     assert view is not None
     mode = circuit.mode()
@@ -124,6 +125,7 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
     """Asks for a place in the round; waits for the log where the round is decided already."""
     deadline = monotonic() + WORD_SECONDS
     waits = iter(_WAIT_SECONDS)
+    may_be_early = circuit.view is not None and circuit.view.state is CircuitState.OPEN
     while True:
         view = circuit.view
         assert view is not None
@@ -133,9 +135,11 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
             # The results of this process's own probes must count before it asks for more.
             await host.recorder.flush(host.budget_seconds)
             sent = monotonic()
-            reply = await host.acquire_probe(keys, epoch, round(lease_seconds * 1000))
+            lease_ms = round((lease_seconds + host.budget_seconds) * 1000)
+            reply = await host.acquire_probe(keys, epoch, lease_ms)
             if reply[0] == b"OK":
-                # Counted from before the request, so the cut comes before the lease ends.
+                # The place is kept a little longer than the call may last, so that the result of
+                # a call that is cut off still counts.
                 return Admission(epoch, reply[1].decode(), sent + lease_seconds)
             await host.refresh(keys.name, host.budget_seconds)
         except (BackendError, TimeoutError):
@@ -145,7 +149,8 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
         assert view is not None
         if view.state is CircuitState.CLOSED or circuit.mode() is not Mode.AUTO:
             return await admit(host, keys, circuit)
-        if reply[0] == b"OPEN" and int(reply[1]) <= _EARLY_MS:
+        if may_be_early and reply[0] == b"OPEN" and int(reply[1]) <= _EARLY_MS:
+            may_be_early = False
             await anyio.sleep(int(reply[1]) / 1000)
             continue
         # OPEN: not yet due; FULL: all places are out. The other answers mean that the log holds

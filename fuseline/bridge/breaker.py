@@ -29,9 +29,9 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 Fallback = Callable[[CallRefusedError], Any]
 
-# A caller that never lets the event loop run would starve the recorder; then this many outcomes
-# make it wait once.
-_YIELD_AFTER = 4096
+# A caller that never lets the event loop run would starve the recorder; so each time this many
+# outcomes wait (a power of two, less one) it has to.
+_YIELD_MASK = 4095
 
 _SUCCESS = Result.SUCCESS
 _OPEN = CircuitState.OPEN
@@ -148,13 +148,15 @@ class CircuitBreaker:
         started = monotonic()
         try:
             result = fn(*args, **kwargs)
-            if type(result) is CoroutineType or inspect.isawaitable(result):
+            if type(result) is CoroutineType:
+                result = await result
+            elif type(result) is AsyncGeneratorType:
+                return stream(result, Guard(self, Admission(epoch), started))
+            elif inspect.isawaitable(result):
                 result = await result
         except BaseException as error:
             self.record(Admission(epoch), started, monotonic(), classify(None, None, error))
             raise
-        if type(result) is AsyncGeneratorType:
-            return stream(result, Guard(self, Admission(epoch), started))
         ended = monotonic()
         if ended - started >= local.slow_seconds:
             self.record(Admission(epoch), started, ended, PLAIN_SUCCESS)
@@ -162,10 +164,10 @@ class CircuitBreaker:
         successes = self._successes
         successes.append((epoch, started, ended))
         waiting = len(successes)
-        if waiting == 1:
-            self._host.recorder.want(self, urgent=False)
-        elif waiting > _YIELD_AFTER:
-            await asyncio.sleep(0)
+        if waiting & _YIELD_MASK == 1:
+            self._host.recorder.want(self, urgent=waiting > 1)
+            if waiting > 1:
+                await asyncio.sleep(0)
         return result
 
     async def _call(

@@ -94,8 +94,9 @@ class LocalCircuit:
         view = self.view
         if view is None or self.own is None:
             return False
-        alone = not self.available or self.provisional
-        return self.suspect or (alone and view.config.when_unavailable is WhenUnavailable.LOCAL)
+        if not self.available or self.provisional:
+            return view.config.when_unavailable is WhenUnavailable.LOCAL
+        return self.suspect
 
     @property
     def provisional(self) -> bool:

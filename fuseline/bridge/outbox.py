@@ -15,7 +15,7 @@ from time import monotonic
 import msgspec
 
 from fuseline.core.events import Outcome, Result
-from fuseline.events.codec import encode_event, parse_id
+from fuseline.events.codec import decode_event, encode_event, parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.projections.store import Argument, probe_member
 
@@ -47,6 +47,7 @@ class Batch(msgspec.Struct):
     agents: list[tuple[AgentKeys, list[bytes]]]
     settled: list[tuple[int, str, str]]  # index of the agent, member, verdict
     size: int
+    acknowledged: bool = False  # once; it may be sent again after a rewind
 
     @property
     def last(self) -> int:
@@ -122,8 +123,10 @@ class Outbox:
             arguments += settled
         return "append", keys, arguments
 
-    def acknowledged(self, batch: Batch) -> None:
-        """The server has the batch."""
+    def acknowledged(self, batch: Batch) -> bool:
+        """The server has the batch; returns whether that is said for the first time."""
+        first_time = not batch.acknowledged
+        batch.acknowledged = True
         if self._unacknowledged and self._unacknowledged[0] is batch:
             self._unacknowledged.popleft()
         self._kept.append(batch)
@@ -131,6 +134,7 @@ class Outbox:
         horizon = monotonic() - KEEP_SECONDS
         while self._kept and (self._kept_size > KEEP_BYTES or self._kept[0].encoded_at < horizon):
             self._kept_size -= self._kept.popleft().size
+        return first_time
 
     def rewind(self, known: int) -> int:
         """The server knows less than was sent; returns how many outcomes are lost for good.
@@ -162,7 +166,13 @@ class Outbox:
         self._next = 1
         for batch in self._unacknowledged:
             batch.first = self._next
-            self._next += batch.count
+            for _, blobs in batch.agents:
+                for place, blob in enumerate(blobs):
+                    outcome = decode_event(blob)
+                    assert isinstance(outcome, Outcome)
+                    outcome.worker, outcome.seq = self.producer, self._next
+                    blobs[place] = encode_event(outcome)
+                    self._next += 1
 
     def _make_batch(self) -> Batch:
         now = monotonic()

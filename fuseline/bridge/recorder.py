@@ -177,10 +177,10 @@ class Recorder:
             raise translate(failed) from failed
 
     def _acknowledge(self, outbox: Outbox, batch: Batch, reply: list[bytes]) -> None:
-        outbox.acknowledged(batch)
+        first_time = outbox.acknowledged(batch)
         for agent, event_id, count in last_ids(batch, reply):
             if source := self._find(agent.name):
-                source.acknowledged(event_id, count)
+                source.acknowledged(event_id, count if first_time else 0)
         errors = reply[3 + len(batch.agents) :]
         for index, text in zip(errors[::2], errors[1::2], strict=True):
             agent, blobs = batch.agents[int(index) - 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -15,6 +16,10 @@ from fuseline.events.logs import get_logger
 from fuseline.projections.projector import Projector
 
 WAVE_EVENTS = 20_000
+
+# A wave makes many short-lived containers beside long-lived circuits, and makes no cycles; with
+# the default thresholds the collector walks all circuits again and again.
+_GC_THRESHOLD = (100_000, 20, 100)
 
 _log = get_logger("cli")
 
@@ -30,6 +35,7 @@ def projector(
     async def command(backend: Backend) -> None:
         if until_eof:
             end_with_stdin()
+        gc.set_threshold(*_GC_THRESHOLD)
         owner = default_worker_name()
         _log.info("projector_started", owner=owner, server=backend.server)
         try:

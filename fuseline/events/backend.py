@@ -81,7 +81,7 @@ class Backend:
             protocol=2,
             client_name="fuseline",
         )
-        wire = Wire(pool)
+        wire = Wire(pool, timeout + block_seconds)
         self._wires.append(wire)
         return wire
 
@@ -171,27 +171,33 @@ class Backend:
             )
         await self.learn_time()
 
-    async def check_namespace(self) -> None:
+    async def check_namespace(self, wire: Wire | None = None) -> bool:
         """Makes the namespace's record if there is none.
+
+        Returns:
+            Whether the namespace has been made anew since this was last asked.
 
         Raises:
             NamespaceMismatchError: it was made with another number of shards.
         """
+        wire = wire or self.wire
         key, shards = self.keys.namespace, len(self.keys.shards)
-        record = await self._read_namespace(key)
+        before = self.incarnation
+        record = await self._read_namespace(key, wire)
         if "shards" not in record or "incarnation" not in record:
-            await self.wire.call("HSETNX", key, "shards", shards)
-            await self.wire.call("HSETNX", key, "incarnation", secrets.token_hex(8))
-            record = await self._read_namespace(key)
+            await wire.call("HSETNX", key, "shards", shards)
+            await wire.call("HSETNX", key, "incarnation", secrets.token_hex(8))
+            record = await self._read_namespace(key, wire)
         stored, self.incarnation = record["shards"], record["incarnation"]
         if stored != str(shards):
             raise NamespaceMismatchError(
                 f"namespace {self.keys.namespace_name!r} was made with {stored} shards, this "
                 f"process is set to {shards}; set FUSELINE_SHARDS={stored} or another namespace"
             )
+        return self.incarnation != before
 
-    async def _read_namespace(self, key: str) -> dict[str, str]:
-        flat = [part.decode() for part in await self.wire.call("HGETALL", key)]
+    async def _read_namespace(self, key: str, wire: Wire) -> dict[str, str]:
+        flat = [part.decode() for part in await wire.call("HGETALL", key)]
         return dict(zip(flat[::2], flat[1::2], strict=True))
 
 

@@ -16,6 +16,8 @@ _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
 _KNOWN_TAGS = {kind.__struct_config__.tag for kind in Event.__args__}
 
+_MAX_SEQ = (1 << 64) - 1
+
 encode_event = _encoder.encode
 
 
@@ -45,7 +47,9 @@ def parse_id(text: bytes | str) -> tuple[int, int]:
     return int(ms), int(seq or 0)
 
 
-def next_id(text: str) -> str:
-    """The smallest id after the given one."""
+def before_id(text: str) -> str:
+    """The greatest id before the given one; "0-0" stays what it is."""
     ms, seq = parse_id(text)
-    return f"{ms}-{seq + 1}"
+    if seq:
+        return f"{ms}-{seq - 1}"
+    return f"{ms - 1}-{_MAX_SEQ}" if ms else text

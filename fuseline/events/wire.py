@@ -8,7 +8,9 @@ go to the wrong caller.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from math import inf
 from typing import Any
 
 import anyio
@@ -23,6 +25,9 @@ from fuseline.core.errors import (
     WrongKeyTypeError,
 )
 
+# A long pipeline may take longer, but not for ever.
+_REPLIES_PER_TIMEOUT = 1000
+
 Command = tuple[str | bytes | int | float, ...]
 
 
@@ -33,8 +38,9 @@ class Wire:
     whether the server has carried the commands out.
     """
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, timeout_seconds: float) -> None:
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
+        self._timeout_seconds = timeout_seconds
         self._lock = anyio.Lock()
         self.commands_sent = 0
 
@@ -53,19 +59,27 @@ class Wire:
             try:
                 packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]
                 await connection.send_packed_command(packed, check_health=False)
-                replies = []
-                for _ in commands:
-                    try:
-                        replies.append(await connection.read_response())
-                    except redis_errors.ResponseError as error:
-                        replies.append(error)
+                return await self._read(len(commands))
             except (redis_errors.RedisError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise translate(error) from error
             except BaseException:
                 await self._drop()
                 raise
-            return replies
+
+    async def _read(self, count: int) -> list[Any]:
+        # One deadline for all replies: redis-py would set up a timeout for each, which costs more
+        # than parsing it.
+        replies: list[Any] = []
+        connection = self._connection
+        seconds = self._timeout_seconds * (1 + count // _REPLIES_PER_TIMEOUT)
+        async with asyncio.timeout(seconds):
+            for _ in range(count):
+                try:
+                    replies.append(await connection.read_response(timeout=inf))
+                except redis_errors.ResponseError as error:
+                    replies.append(error)
+        return replies
 
     async def close(self) -> None:
         """Closes the connection; a later call opens it again."""
@@ -78,12 +92,14 @@ class Wire:
 
 def translate(error: Exception) -> BackendError:
     """Turns an error of redis-py into ours, with what to do about it."""
+    if isinstance(error.__cause__, redis_errors.RedisError):
+        error = error.__cause__  # while connecting, redis-py wraps what the server has said
     text = str(error)
     if isinstance(error, redis_errors.AuthenticationError | redis_errors.NoPermissionError) or (
         text.startswith(("NOAUTH", "WRONGPASS", "NOPERM"))
     ):
         return BackendUnavailableError(
-            f"the server refuses this user: {text}; check the user and password in REDIS_URL"
+            f"the server refuses this user: {text.rstrip('.')}; check user and password in REDIS_URL"
         )
     if isinstance(error, redis_errors.TimeoutError | TimeoutError) or text.startswith("Timeout "):
         return BackendUnavailableError(f"the server does not answer in time: {text}")

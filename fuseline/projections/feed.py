@@ -104,11 +104,10 @@ class FeedReader:
         """Notices a feed that went back (the server lost data) and shards nobody projects."""
         await self._backend.learn_time(self._wire)
         now = monotonic()
-        ends = await self._ends()
-        if any(end < position for end, position in zip(ends, self._positions, strict=True)):
-            await self._backend.check_namespace()
-        for shard, end in enumerate(ends):
-            if end < self._positions[shard]:
+        # Ends alone do not tell: by now a feed made anew may be as long as the old one was.
+        anew = await self._backend.check_namespace(self._wire)
+        for shard, end in enumerate(await self._ends()):
+            if anew or end < self._positions[shard]:
                 _log.warning("feed_went_back", shard=shard)
                 self._positions[shard] = end
                 self._on_gap(shard)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from time import monotonic
+from typing import Any
 
 from fuseline.core.circuit import Rebuilt
 from fuseline.core.errors import BackendError, BackendUnavailableError
@@ -9,11 +10,11 @@ from fuseline.core.events import Tick
 from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
-from fuseline.events.codec import encode_event
+from fuseline.events.codec import before_id, encode_event
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import parse_entries, read_all
 from fuseline.events.logs import get_logger
-from fuseline.events.wire import Wire, translate
+from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.store import Commit, commit_call, load_circuits
 
@@ -114,23 +115,16 @@ class Folding:
         if not wave:
             return
         count = max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
-        # From the last event that was folded on, that one included: if it is not there any more,
-        # the log has lost it, and what comes now may be the same outcomes sent again.
-        checkpoints = [shard.circuits[agent.name].checkpoint for shard, agent in wave]
-        replies = await self._wire.call_many(
-            [
-                ("XRANGE", agent.events, checkpoint, "+", "COUNT", count + 1)
-                for (_, agent), checkpoint in zip(wave, checkpoints, strict=True)
-            ]
-        )
+        replies = await self._read(wave, count + 1)
         commits: dict[int, tuple[ShardProjection, list[Commit]]] = {}
-        for (shard, agent), checkpoint, reply in zip(wave, checkpoints, replies, strict=True):
+        for (shard, agent), reply in zip(wave, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
                 self._set_aside(shard, agent.name, str(translate(reply)))
                 continue
             if len(reply) > count:
                 shard.notice([agent.name])
+            checkpoint = shard.circuits[agent.name].checkpoint
             if checkpoint != "0-0" and (not reply or reply.pop(0)[0] != checkpoint.encode()):
                 await self._fold_anew(shard, agent)
                 continue
@@ -139,6 +133,42 @@ class Folding:
             if commit is not None:
                 commits.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
         await self._commit(list(commits.values()))
+
+    async def _read(
+        self, wave: Sequence[tuple[ShardProjection, AgentKeys]], count: int
+    ) -> list[Any]:
+        """Raw entries of each agent from the last event that was folded on, that one included.
+
+        If it is not there any more, the log has lost it, and what comes now may be the same
+        outcomes sent again.
+        """
+        groups: dict[int, list[int]] = {}
+        for place, (shard, _) in enumerate(wave):
+            groups.setdefault(shard.keys.shard, []).append(place)
+        found: list[Any] = [[] for _ in wave]
+
+        def command(places: Sequence[int]) -> Command:
+            starts = [before_id(wave[n][0].circuits[wave[n][1].name].checkpoint) for n in places]
+            streams = [wave[n][1].events for n in places]
+            return ("XREAD", "COUNT", count, "STREAMS", *streams, *starts)
+
+        # One command for a shard: a reply of its own for each agent would cost more than its fold.
+        places_of = list(groups.values())
+        replies = await self._wire.call_many([command(places) for places in places_of])
+        if failed := [n for n, reply in enumerate(replies) if isinstance(reply, Exception)]:
+            # One damaged key fails them all; ask for each to find it.
+            single = [[place] for n in failed for place in places_of[n]]
+            places_of += single
+            replies += await self._wire.call_many([command(places) for places in single])
+        for places, reply in zip(places_of, replies, strict=True):
+            if isinstance(reply, Exception):
+                if len(places) == 1:
+                    found[places[0]] = reply
+                continue
+            by_key = {wave[n][1].events.encode(): n for n in places}
+            for key, entries in reply or ():
+                found[by_key[key]] = entries
+        return found
 
     async def _choose(
         self, shards: Iterable[ShardProjection]

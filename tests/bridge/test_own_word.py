@@ -134,7 +134,7 @@ async def test_the_call_after_the_last_successful_probe_is_always_admitted(
 async def test_the_call_after_a_failed_probe_is_always_rejected(
     manager: CircuitBreakerManager, backend: Backend, callee: Callee
 ) -> None:
-    config = failing(1, timeout_seconds=0.03, half_open_max_calls=3)
+    config = failing(1, timeout_seconds=0.1, half_open_max_calls=3)
     breaker = manager.get("a", config)
     await fail_times(breaker, callee, 1)
     for n in range(100):

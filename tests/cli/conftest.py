@@ -1,6 +1,8 @@
 """Fixtures of the tests of the command line."""
 
+import socket
 import uuid
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,9 +11,11 @@ from tests.servers import RealServer
 
 
 @pytest.fixture
-def world(redis_url: str, namespace: str) -> World:
+def world(redis_url: str, namespace: str) -> Iterator[World]:
     """A namespace of its own, empty."""
-    return World(redis_url, namespace)
+    made = World(redis_url, namespace)
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +28,10 @@ def busy(server: RealServer) -> World:
 
 
 @pytest.fixture
-def frozen(fresh_server: RealServer, namespace: str) -> tuple[World, RealServer]:
-    """A namespace on a server that may be frozen."""
-    return World(fresh_server.url, namespace), fresh_server
+def silent() -> Iterator[socket.socket]:
+    """A listening socket whose owner says nothing."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(8)
+        listener.settimeout(30)
+        yield listener

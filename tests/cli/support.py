@@ -1,6 +1,7 @@
 """Running the `fuseline` command as users do: in a process of its own."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -88,6 +89,15 @@ def run(*arguments: str, env: dict[str, str]) -> Ended:
     return Ended(ended.code, ended.out, ended.err, time.monotonic() - began)
 
 
+def discard(process: subprocess.Popen[str]) -> None:
+    """Ends a command and closes its pipes, in whatever state it is."""
+    process.kill()
+    process.wait(20)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
 def stop(process: subprocess.Popen[str], sent: signal.Signals) -> Ended:
     """Sends a signal and waits for the end."""
     process.send_signal(sent)
@@ -109,13 +119,22 @@ class World:
     def __init__(self, url: str, namespace: str) -> None:
         self.url = url
         self.namespace = namespace
+        self._started: list[subprocess.Popen[str]] = []
         self.env = environment(REDIS_URL=url, FUSELINE_NAMESPACE=namespace)
 
     def run(self, *arguments: str) -> Ended:
         return run(*arguments, env=self.env)
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return start(arguments, self.env)
+    def start(self, *arguments: str, **env: str) -> subprocess.Popen[str]:
+        """Starts a command; `close` ends it if the test does not."""
+        process = start(arguments, self.env | env)
+        self._started.append(process)
+        return process
+
+    def close(self) -> None:
+        """Ends what a failed test has left running."""
+        for process in self._started:
+            discard(process)
 
     def call(self, agent: str, *results: bool, config: CircuitBreakerConfig = CONFIG) -> None:
         """Makes calls that end well (True) or fail (False), and waits until they are folded."""
@@ -127,12 +146,10 @@ class World:
             async with manager:
                 breaker = manager.get(agent, config)
                 for good in results:
-                    try:
+                    with contextlib.suppress(ValueError):
                         await breaker.call(_good if good else _bad)
-                    except ValueError:
-                        pass
                 await manager.flush()
-                last = "%d-%d" % breaker.last_event_id
+                last = "{}-{}".format(*breaker.last_event_id)
                 key = breaker.keys.circuit
                 async with asyncio.timeout(20):
                     while (

@@ -1,11 +1,10 @@
 """Bad input: one clear error, its exit code, and nothing half done."""
 
 import socket
-from collections.abc import Iterator
 
 import pytest
 
-from tests.cli.support import World, environment, run
+from tests.cli.support import Ended, World, environment, finish, run, start
 from tests.servers import RealServer
 
 REASON = ("--reason", "r")
@@ -120,53 +119,57 @@ def test_a_key_of_another_program_ends_with_3_and_spares_the_others(world: World
     assert (doctor.code, "is a string, not a" in doctor.out) == (1, True)
 
 
+def quickest(*arguments: str) -> Ended:
+    """The quicker of two runs: another process may have had the machine during one."""
+    return min((run(*arguments, env=environment()) for _ in range(2)), key=lambda e: e.seconds)
+
+
 @pytest.fixture(scope="module")
 def startup_seconds() -> float:
     """How long a command takes that asks no server."""
-    return max(run("--version", env=environment()).seconds for _ in range(2))
+    return quickest("--version").seconds
 
 
-@pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that takes connections and says nothing."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(8)
-        yield listener.getsockname()[1]
-
-
-@pytest.fixture
-def closed_port() -> int:
-    """A port that nobody listens on."""
+def test_a_closed_port_is_told_within_2_seconds(startup_seconds: float) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def test_a_closed_port_is_told_within_2_seconds(closed_port: int, startup_seconds: float) -> None:
-    url = f"redis://:secret@127.0.0.1:{closed_port}/0"
-    ended = run("status", "--redis-url", url, env=environment())
+        url = f"redis://:secret@127.0.0.1:{probe.getsockname()[1]}/0"
+    ended = quickest("status", "--redis-url", url)
     assert ended.code == 3
     assert "cannot be reached" in ended.err
     assert "secret" not in ended.err
     assert ended.seconds < 2 + startup_seconds
 
 
-def test_a_silent_server_is_told_within_2_seconds(silent_port: int, startup_seconds: float) -> None:
-    url = f"redis://127.0.0.1:{silent_port}/0"
-    for command in (["status"], ["projector"], ["verify"], ["up"]):
-        ended = run(*command, "--redis-url", url, env=environment())
-        assert ended.code == 3
-        assert "does not answer in time" in ended.err
-        assert ended.seconds < 2 + startup_seconds
+@pytest.mark.parametrize("command", ["status", "projector", "up"])
+def test_a_silent_server_is_told_within_2_seconds(
+    silent: socket.socket, startup_seconds: float, command: str
+) -> None:
+    url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+    ended = quickest(command, "--redis-url", url)
+    assert ended.code == 3
+    assert "does not answer in time" in ended.err
+    assert ended.seconds < 2 + startup_seconds
 
 
 def test_a_wrong_password_is_told_within_2_seconds(startup_seconds: float) -> None:
     with RealServer(config={"requirepass": "right"}) as server:
         for url in (server.url, server.url.replace("unix://", "unix://:wrong@")):
-            ended = run("status", "--redis-url", url, env=environment())
+            ended = quickest("status", "--redis-url", url)
             assert ended.code == 3
             assert "refuses this user" in ended.err
             assert "wrong@" not in ended.err
             assert len(ended.err.splitlines()) == 1
             assert ended.seconds < 2 + startup_seconds
+
+
+def test_what_answers_is_no_redis(silent: socket.socket) -> None:
+    process = start(
+        ["status", "--redis-url", f"redis://127.0.0.1:{silent.getsockname()[1]}/0"], environment()
+    )
+    connection, _ = silent.accept()
+    with connection:
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        ended = finish(process)
+    assert ended.code == 3
+    assert len(ended.err.splitlines()) == 1

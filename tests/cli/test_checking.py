@@ -1,15 +1,11 @@
 """`verify` and `rebuild`: the projection against the log."""
 
-import signal
-
 import msgspec
-import pytest
 
 from fuseline.core.circuit import Rebuilt
 from fuseline.events.backend import Backend
 from fuseline.projections.codec import decode_circuit, encode_circuit
-from tests.cli.support import World, finish, stop
-from tests.servers import RealServer
+from tests.cli.support import World, finish
 
 
 def tamper(world: World, agent: str) -> None:
@@ -121,24 +117,3 @@ def test_rebuilt_note_stands_in_the_history_once_per_rebuild(world: World) -> No
 def test_nothing_to_verify_is_no_failure(world: World) -> None:
     assert (world.run("verify").code, world.run("rebuild").code) == (0, 0)
     assert "nothing to verify" in world.run("verify").out
-
-
-def test_an_interrupted_verify_ends_with_130(frozen: tuple[World, RealServer]) -> None:
-    world, server = frozen
-    world.call("a", True)
-    before = clients(world)
-    process = world.start("verify")
-    while clients(world) == before:
-        assert process.poll() is None or pytest.skip("it was too quick")
-    server.pause()
-    try:
-        ended = stop(process, signal.SIGINT)
-    finally:
-        server.resume()
-    if ended.code != 0:
-        assert ended.code == 130
-    assert "Traceback" not in ended.err
-
-
-def clients(world: World) -> int:
-    return len(world.redis("CLIENT", "LIST").splitlines())

@@ -3,12 +3,13 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.cli.support import World, environment, finish, run, start, stop, until
+from tests.cli.support import World, discard, environment, finish, run, start, stop, until
 
 
 def leases(world: World) -> int:
@@ -30,7 +31,7 @@ def test_a_stopped_projector_gives_its_leases_back(world: World, sent: signal.Si
 
 
 def test_log_lines_are_json_when_asked_for(world: World) -> None:
-    process = start(["projector"], world.env | {"FUSELINE_LOG_FORMAT": "json"})
+    process = world.start("projector", FUSELINE_LOG_FORMAT="json")
     until(lambda: leases(world) == 16)
     ended = stop(process, signal.SIGTERM)
     lines = [json.loads(line) for line in ended.err.splitlines()]
@@ -102,6 +103,18 @@ def test_up_projects_and_shows_transitions_as_lines(world: World) -> None:
     assert leases(world) == 0
 
 
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_command_says_so_by_its_code(
+    silent: socket.socket, sent: signal.Signals, code: int
+) -> None:
+    url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+    process = start(["verify", "--redis-url", url], environment())
+    connection, _ = silent.accept()
+    with connection:
+        ended = stop(process, sent)
+    assert (ended.code, ended.out, ended.err) == (code, "", "")
+
+
 @pytest.fixture
 def data_env(tmp_path: Path) -> dict[str, str]:
     """An environment with an embedded server of its own."""
@@ -128,9 +141,12 @@ def test_without_a_url_commands_start_the_embedded_server_and_stop_it(
     assert run("status", env=data_env).code == 0
     assert server_pids(data_env) == []
     process = start(["up"], data_env)
-    lines_of(process)
-    (server,) = server_pids(data_env)
-    assert run("doctor", env=data_env).code == 0
-    assert server_pids(data_env) == [server]
-    assert stop(process, signal.SIGTERM).code == 0
+    try:
+        lines_of(process)
+        (server,) = server_pids(data_env)
+        until(lambda: run("doctor", env=data_env).code == 0)
+        assert server_pids(data_env) == [server]
+        assert stop(process, signal.SIGTERM).code == 0
+    finally:
+        discard(process)
     until(lambda: server_pids(data_env) == [])

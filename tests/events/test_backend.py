@@ -129,7 +129,7 @@ async def test_a_missing_password_is_said(locked_server: RealServer) -> None:
     error = await refused(locked_server.tcp_url)
     assert isinstance(error, BackendUnavailableError)
     assert "NOAUTH" in str(error) or "Authentication required" in str(error)
-    assert "check the user and password" in str(error)
+    assert "check user and password" in str(error)
 
 
 async def test_the_right_password_opens(locked_server: RealServer, namespace: str) -> None:

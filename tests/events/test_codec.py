@@ -16,7 +16,7 @@ from fuseline.core.events import (
     UnknownEvent,
     UnreadableEvent,
 )
-from fuseline.events.codec import decode_event, encode_event, next_id, parse_id
+from fuseline.events.codec import before_id, decode_event, encode_event, parse_id
 from fuseline.events.log import parse_entries
 
 TRACE = bytes(range(24))
@@ -181,4 +181,6 @@ def test_the_delay_of_an_entry_is_added_to_the_age() -> None:
 def test_stream_ids_are_pairs_of_numbers() -> None:
     assert parse_id(b"1700000000000-12") == (1700000000000, 12)
     assert parse_id("5") == (5, 0)
-    assert next_id("5-9") == "5-10"
+    assert before_id("5-9") == "5-8"
+    assert before_id("5-0") == "4-18446744073709551615"
+    assert before_id("0-0") == "0-0"

@@ -1,0 +1,158 @@
+"""A process of the fault tests: a member that can hold calls, count, and freeze itself."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from fuseline import CircuitBreakerOpenError
+from fuseline.core.errors import BackendError
+from fuseline.events.backend import Backend
+from tests.member import Boom, Process
+
+
+class Actor(Process):
+    """Adds calls that are held until they are let go, and a journal of what was acknowledged."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, list[asyncio.Task[str]]] = {}
+        self.gates: dict[str, asyncio.Event] = {}
+        self.verdicts: dict[str, str] = {}
+        self.refusals: Counter[str] = Counter()
+        self.done: Counter[str] = Counter()
+        self.longest_call = 0.0
+
+    async def call_held(self, agent: str, decided: asyncio.Future[str]) -> str:
+        gate = self.gates.setdefault(agent, asyncio.Event())
+
+        async def callee() -> str:
+            decided.set_result("held")
+            await gate.wait()
+            if self.verdicts[agent] != "ok":
+                raise Boom(self.verdicts[agent])
+            return "ok"
+
+        try:
+            end = await self.manager.get(agent).call(callee)
+        except Boom:
+            end = "failed"
+        except CircuitBreakerOpenError:
+            end = "rejected"
+        except TimeoutError:
+            end = "timeout"
+        except asyncio.CancelledError:
+            end = "cancelled"
+        if not decided.done():
+            decided.set_result(end)
+        return end
+
+    async def decide(self, agent: str, count: int) -> dict[str, int]:
+        """Calls at once, and answers when each call is refused or has reached the callee."""
+        loop = asyncio.get_running_loop()
+        calls = []
+        for _ in range(count):
+            decided = loop.create_future()
+            calls.append((asyncio.create_task(self.call_held(agent, decided)), decided))
+        ends = await asyncio.gather(*(decided for _, decided in calls))
+        group = self.held.setdefault(agent, [])
+        group += [task for task, decided in calls if decided.result() == "held"]
+        return dict(Counter(ends))
+
+    async def let_go_of(self, agent: str, verdict: str) -> dict[str, int]:
+        """Lets the held calls to an agent end; says how they ended."""
+        self.verdicts[agent] = verdict
+        self.gates.pop(agent, asyncio.Event()).set()
+        return await self.ends(agent)
+
+    async def cancel_held(self, agent: str) -> dict[str, int]:
+        """Cancels the held calls to an agent."""
+        for task in self.held.get(agent, ()):
+            task.cancel()
+        return await self.ends(agent)
+
+    async def ends(self, agent: str) -> dict[str, int]:
+        """How the held calls to an agent ended; waits for that."""
+        return dict(Counter(await asyncio.gather(*self.held.pop(agent, []))))
+
+    async def until_state(self, agent: str, state: str) -> None:
+        """Waits until this process sees the state."""
+        async with asyncio.timeout(15):
+            while self.manager.get(agent).state.value != state:
+                await asyncio.sleep(0.001)
+
+    async def get_all(self, agents: Sequence[str], config: dict[str, Any]) -> None:
+        for agent in agents:
+            await self.get(agent, config)
+
+    async def work(self, agents: list[str], journal: str, seed: int) -> None:
+        """Calls until told to stop; after each acknowledged flush writes all it has done so far.
+
+        Each failure has a kind of its own. `done` counts what was admitted, acknowledged or not.
+        """
+        rng = random.Random(seed)
+        number = 0
+        marks: list[tuple[str, str]] = []
+        plain: Counter[str] = Counter()
+        with open(journal, "a") as file:  # noqa: ASYNC230 - a few bytes
+            while not self.stopping.is_set():
+                for _ in range(rng.randrange(1, 60)):
+                    agent = rng.choice(agents)
+                    number += 1
+                    plan = f"{self.manager.recorder.producer}/{number}"
+                    plan = plan if rng.random() < 0.4 else "ok"
+                    began = time.monotonic()
+                    end = await self._one(agent, plan, "")
+                    self.longest_call = max(self.longest_call, time.monotonic() - began)
+                    self.done[end] += 1
+                    if end == "failed":
+                        marks.append((agent, plan))
+                    elif end == "ok":
+                        plain[agent] += 1
+                try:
+                    await self.manager.flush(0.5)
+                except BackendError:
+                    continue  # not acknowledged; the next flush speaks for these too
+                file.write(json.dumps({"marks": marks, "plain": plain}) + "\n")
+                file.flush()
+                marks = []
+                await asyncio.sleep(rng.random() * 0.01)
+
+    async def figures(self) -> dict[str, Any]:
+        return {"done": self.done, "longest": self.longest_call, "refusals": self.refusals}
+
+    async def count_refusals(self) -> None:
+        """From now on counts the answers FENCED and CONFLICT this process gets."""
+        original = Backend.fcall_many
+
+        async def counting(backend: Backend, calls: Any, wire: Any = None) -> list[Any]:
+            replies = await original(backend, calls, wire)
+            for reply in replies:
+                if isinstance(reply, list):
+                    self.refusals.update(
+                        part.decode() for part in reply if part in (b"FENCED", b"CONFLICT")
+                    )
+            return replies
+
+        Backend.fcall_many = counting  # type: ignore[method-assign]
+
+    async def freeze_before_commit(self) -> None:
+        """The next commit of this process's projector freezes it (SIGSTOP) before it is sent."""
+        folding = self.projector._folding
+        original = folding._commit
+
+        async def freezing(work: Any) -> None:
+            folding._commit = original  # type: ignore[method-assign]
+            os.kill(os.getpid(), signal.SIGSTOP)
+            await original(work)
+
+        folding._commit = freezing  # type: ignore[method-assign]
+
+
+if __name__ == "__main__":
+    asyncio.run(Actor().main())
