@@ -52,7 +52,7 @@ def board(
         table.add_column("Slow", no_wrap=True, justify="right")
     table.add_column("Next", no_wrap=True)
     table.add_column("For", no_wrap=True, justify="right")
-    table.add_column("Failures", no_wrap=True)
+    table.add_column("Over time", no_wrap=True)
     now_ms = overview.now_ms
     for status in shown:
         circuit = status.circuit

@@ -11,7 +11,8 @@ from fuseline.cli.exits import Exit
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.events.backend import Backend
-from fuseline.projections.diagnosis import Finding, Level, diagnose
+from fuseline.projections.diagnosis import diagnose
+from fuseline.projections.findings import Finding, Level
 
 _MARKS = {
     Level.OK: ("✓", "green"),

@@ -16,7 +16,8 @@ from fuseline.core.events import Outcome, ProbeStarted
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import Document, item_document
 from fuseline.projections.explain import explain, seconds
-from fuseline.projections.timeline import ConfigBook, Item, Kind
+from fuseline.projections.revisions import ConfigBook
+from fuseline.projections.timeline import Item, Kind
 from fuseline.projections.workers import WorkerNames
 
 _WORDS = {

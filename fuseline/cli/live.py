@@ -24,7 +24,8 @@ from fuseline.projections.documents import iso
 from fuseline.projections.explain import explain, seconds
 from fuseline.projections.overview import Overview, overview
 from fuseline.projections.recent import RecentChanges
-from fuseline.projections.timeline import ConfigBook, Item
+from fuseline.projections.revisions import ConfigBook
+from fuseline.projections.timeline import Item
 
 _REFRESH_SECONDS = 0.5
 _SUMMARY_SECONDS = 5.0

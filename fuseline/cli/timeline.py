@@ -15,12 +15,11 @@ from fuseline.cli.session import run
 from fuseline.cli.times import TIME_HELP, parse_time
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
+from fuseline.projections.following import follow, mark
 from fuseline.projections.overview import overview
 from fuseline.projections.timeline import (
     Item,
     Kind,
-    follow,
-    mark,
     newest_first,
     parse_kinds,
     query,

@@ -120,8 +120,8 @@ class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """
         values: dict[str, Any] = {}
         for variable, text in environ.items():
-            if not variable.startswith(ENV_PREFIX):
-                continue
+            if not variable.startswith(ENV_PREFIX) or not text.strip():
+                continue  # an empty variable, as compose files make them, is an absent one
             rule = RULES.get(variable.removeprefix(ENV_PREFIX).lower())
             if rule is None:
                 known = ", ".join(f"{ENV_PREFIX}{name.upper()}" for name in RULES)
@@ -233,7 +233,7 @@ class Rule(Struct, frozen=True):
             ConfigError: the text is not of the field's type, under the name ``field``.
         """
         word = text.strip()
-        if self.nullable and word.lower() in {"null", "none", "off", ""}:
+        if self.nullable and word.lower() in {"null", "none", "off"}:
             return None
         if self.kind is bool:
             if word.lower() in {"true", "1", "yes", "on"}:

@@ -6,7 +6,8 @@ from fuseline.core.circuit import Circuit, ModeChanged, Transition
 from fuseline.core.events import Mode
 from fuseline.events.backend import Backend
 from fuseline.projections.explain import explain
-from fuseline.projections.timeline import ConfigBook, Kind, newest_first
+from fuseline.projections.revisions import ConfigBook
+from fuseline.projections.timeline import Kind, newest_first
 
 
 async def why(backend: Backend, name: str, circuit: Circuit) -> str:

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Collection
 from enum import StrEnum
 from itertools import count
-from time import monotonic
 from typing import Any
 
-import anyio
 from msgspec import Struct
 
 from fuseline.core.circuit import (
@@ -23,17 +21,13 @@ from fuseline.core.circuit import (
     Rebuilt,
     Transition,
 )
-from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Outcome, ProbeStarted, Result
-from fuseline.events.agents import read_agent
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import parse_entries
-from fuseline.events.wire import Wire
 from fuseline.projections.codec import decode_change
-from fuseline.projections.explain import config_of
 
 _PAGE = 500
 _FOLLOW_SECONDS = 0.2
@@ -173,96 +167,6 @@ async def query(
     return items[::-1]
 
 
-class Mark(Struct, frozen=True):
-    """A place in a timeline, to follow it from there."""
-
-    event_id: str
-    change_id: str
-
-
-async def mark(backend: Backend, name: str, wire: Wire | None = None) -> Mark:
-    """Up to where an agent's log is folded now, and where its history ends."""
-    agent = backend.keys.agent(name)
-    wire = wire or backend.wire
-    # In this order: what changed up to the checkpoint stands in the history then.
-    checkpoint = await wire.call("HGET", agent.circuit, "checkpoint")
-    last = await wire.call("XREVRANGE", agent.history, "+", "-", "COUNT", 1)
-    return Mark((checkpoint or b"0-0").decode(), last[0][0].decode() if last else "0-0")
-
-
-async def follow(
-    backend: Backend, name: str, after: Mark, kinds: Collection[Kind] = ALL
-) -> AsyncGenerator[list[Item], None]:
-    """Items as they come after a mark, in order; runs until it is closed.
-
-    Events are held back until they are folded, so that a transition stands behind its cause; while
-    nobody folds, they come as they are.
-
-    Raises:
-        BackendUnavailableError: the server does not answer.
-    """
-    agent = backend.keys.agent(name)
-    wire = backend.make_wire()
-    seen_event, seen_change = after.event_id, after.change_id
-    moved_at, checkpoint = monotonic(), after.event_id
-    try:
-        while True:
-            now = await mark(backend, name, wire)
-            if now.event_id != checkpoint:
-                moved_at, checkpoint = monotonic(), now.event_id
-            changes = await wire.call(
-                "XRANGE", agent.history, f"({seen_change}", "+", "COUNT", _PAGE
-            )
-            stalled = monotonic() - moved_at > _UNPROJECTED_SECONDS
-            events: list[Any] = []
-            if stalled or parse_id(checkpoint) > parse_id(seen_event):
-                end = "+" if stalled else checkpoint
-                events = await wire.call(
-                    "XRANGE", agent.events, f"({seen_event}", end, "COUNT", _PAGE
-                )
-            items = [item for item in map(read_change, changes) if item is not None]
-            items += _event_items(events)
-            items.sort(key=lambda item: item.position)
-            if changes:
-                seen_change = changes[-1][0].decode()
-            if events:
-                seen_event = events[-1][0].decode()
-            if wanted := [item for item in items if item.kind in kinds]:
-                yield wanted
-            if len(events) < _PAGE and len(changes) < _PAGE:
-                await anyio.sleep(_FOLLOW_SECONDS)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await backend.drop_wire(wire)
-
-
-class ConfigBook:
-    """The settings that were in force at each revision, read from the history when asked for."""
-
-    def __init__(self, backend: Backend, name: str) -> None:
-        self._backend = backend
-        self._name = name
-        self._known: dict[int, CircuitBreakerConfig | None] = {0: CircuitBreakerConfig()}
-        self._searched = False
-
-    def note(self, change: ConfigApplied) -> None:
-        """Remembers what an item of the timeline says."""
-        self._known.setdefault(change.revision, config_of(change))
-
-    async def get(self, revision: int) -> CircuitBreakerConfig | None:
-        """The settings of a revision; None if nothing tells them any more."""
-        if revision not in self._known:
-            record = await read_agent(self._backend, self._name)
-            if record is not None:
-                self._known[record.revision] = record.config
-        if revision not in self._known and not self._searched:
-            self._searched = True
-            async for item in newest_first(self._backend, self._name, kinds={Kind.CONFIG}):
-                assert isinstance(item.content, ConfigApplied)
-                self.note(item.content)
-        return self._known.get(revision)
-
-
 async def _changes(
     backend: Backend,
     agent: AgentKeys,
@@ -292,7 +196,7 @@ async def _events(
         return
     end = "+" if until_ms is None else str(until_ms)
     async for raw in _pages(backend, agent.events, str(since_ms), end):
-        for item in _event_items([raw]):
+        for item in read_events([raw]):
             if item.kind in kinds:
                 yield item
 
@@ -322,7 +226,8 @@ def read_change(raw: Any) -> Item | None:
     return Item(at_ms, _KIND_OF[type(change)], raw_id.decode(), change, position)
 
 
-def _event_items(raw: list[Any]) -> list[Item]:
+def read_events(raw: list[Any]) -> list[Item]:
+    """Reads entries of a log: outcomes and probes; the history tells what control events did."""
     items = []
     for ms, seq, event in parse_entries(raw):
         if isinstance(event, Outcome):
@@ -330,6 +235,6 @@ def _event_items(raw: list[Any]) -> list[Item]:
         elif isinstance(event, ProbeStarted):
             kind = Kind.PROBE
         else:
-            continue  # the history tells what control events did
+            continue
         items.append(Item(ms, kind, f"{ms}-{seq}", event, (ms, seq, 0)))
     return items

@@ -120,11 +120,12 @@ async def test_the_log_s_word_wins_where_others_fail_too(
 async def test_the_call_after_the_last_successful_probe_is_always_admitted(
     manager: CircuitBreakerManager, callee: Callee, probes: int
 ) -> None:
-    config = failing(1, timeout_seconds=0.01, half_open_max_calls=probes)
+    config = failing(1, timeout_seconds=0.05, half_open_max_calls=probes)
     breaker = manager.get("a", config)
     for _ in range(50):
         await fail_times(breaker, callee, 1)
         assert await attempt(breaker, callee.ok) == "rejected"
+        await eventually(lambda: not breaker.local.suspect, interval_seconds=0.001)
         await eventually(lambda: breaker.state is CircuitState.HALF_OPEN, interval_seconds=0.001)
         for _ in range(probes + 1):
             assert await attempt(breaker, callee.ok) == "ok"

@@ -238,7 +238,6 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
         ("PROBE_LEASE_SECONDS", "9", "probe_lease_seconds", 9.0),
         ("MINIMUM_WORKERS", "2", "minimum_workers", 2),
         ("MAX_CONCURRENT_CALLS", "100", "max_concurrent_calls", 100),
-        ("MAX_CONCURRENT_CALLS", "", "max_concurrent_calls", None),
         ("WHEN_UNAVAILABLE", "Reject", "when_unavailable", WhenUnavailable.REJECT),
         ("SLOW_CALL_SECONDS", "2.5", "slow_call_seconds", 2.5),
         ("SLOW_CALL_SECONDS", "off", "slow_call_seconds", None),
@@ -248,6 +247,13 @@ def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
 def test_a_variable_sets_its_field(variable: str, text: str, field: str, value: Any) -> None:
     made = CircuitBreakerConfig.from_env({ENV_PREFIX + variable: text, "PATH": "/bin"})
     assert made == config_with(field, value)
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_is_an_absent_one(text: str) -> None:
+    for name in RULES:
+        made = CircuitBreakerConfig.from_env({f"{ENV_PREFIX}{name.upper()}": text})
+        assert made == CircuitBreakerConfig()
 
 
 def test_every_field_has_its_variable() -> None:
@@ -261,14 +267,12 @@ def test_every_field_has_its_variable() -> None:
     ("variable", "text"),
     [
         ("ENABLED", "maybe"),
-        ("ENABLED", ""),
         ("FAILURE_THRESHOLD", "many"),
         ("FAILURE_THRESHOLD", "0"),
         ("FAILURE_THRESHOLD", "5.5"),
         ("FAILURE_THRESHOLD", "9" * 400),
         ("FAILURE_THRESHOLD", "9" * 5000),
         ("MINIMUM_CALLS", "null"),
-        ("MINIMUM_CALLS", ""),
         ("TIMEOUT_SECONDS", "nan"),
         ("TIMEOUT_SECONDS", "inf"),
         ("TIMEOUT_SECONDS", "1 minute"),
