@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,7 @@ from fuseline.core.errors import BackendError
 from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.agents import register
 from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys
 from fuseline.events.log import read_all
 from fuseline.events.logs import get_logger
 from fuseline.projections.store import load_circuits
@@ -93,7 +94,7 @@ class Loads:
         (circuit,) = await load_circuits(host.backend, [breaker.keys])
         if circuit is not None and circuit.revision:
             return circuit
-        await register(host.backend, breaker.name, breaker.initial_config, host.worker)
+        await register(host.backend, breaker.name, breaker.config, host.worker)
         # No projection yet, or none of a registered agent: fold what there is instead of guessing.
         circuit = initial()
         async for page in read_all(host.backend, breaker.keys):
@@ -118,6 +119,45 @@ class Loads:
                 except BackendError as error:
                     _log.warning("reload_waits_for_server", error=str(error))
                     await anyio.sleep(_RETRY_SECONDS)
+
+    async def restore(self, agents: Iterable[AgentKeys]) -> None:
+        """Registers agents that the server has lost, under the settings last known.
+
+        Raises:
+            BackendError: the server cannot be asked.
+        """
+        host = self._host
+        for keys in agents:
+            breaker = host.breakers.get(keys.name)
+            if breaker is not None:
+                await register(host.backend, keys.name, breaker.config, host.worker)
+
+    async def regain(self, shard: int, breakers: Sequence[CircuitBreaker]) -> None:
+        """After a gap in a shard's feed: loads its circuits again.
+
+        If the server has lost data, the last view stays until this process's outcomes, which are
+        sent again, are in the projection: else an open circuit would look closed for a moment.
+        """
+        host = self._host
+        patience = monotonic() + WORD_SECONDS
+        waits = iter(_CONFIRM_SECONDS)
+        try:
+            host.recorder.check(shard)
+            await host.recorder.flush(WORD_SECONDS)
+            behind = [breaker for breaker in breakers if breaker.last_event_id > (0, 0)]
+            while behind and monotonic() < patience:
+                circuits = await load_circuits(host.backend, [b.keys for b in behind])
+                behind = [
+                    breaker
+                    for breaker, circuit in zip(behind, circuits, strict=True)
+                    if circuit is None
+                    or (circuit.last_ms, circuit.last_seq) < breaker.last_event_id
+                ]
+                if behind:
+                    await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
+        except BackendError as error:
+            _log.warning("reload_waits_for_server", error=str(error))
+        await self.reload(breakers)
 
     async def load_when_possible(self, name: str) -> None:
         """Loads a circuit that could not be loaded when it was first needed."""

@@ -205,7 +205,9 @@ class CircuitBreakerManager:
                 url = embedded.url if embedded else None
                 self.backend = await Backend.open(self.settings, url)
                 stack.push_async_callback(self.backend.close)
-                self.recorder = Recorder(self.backend, self.worker, self.breakers.get)
+                self.recorder = Recorder(
+                    self.backend, self.worker, self.breakers.get, self._loads.restore
+                )
                 feed = FeedReader(self.backend, self._on_view, self._on_gap, self._on_health)
                 await feed.start()
             except BaseException as error:  # noqa: BLE001 - whoever connects gets it
@@ -278,10 +280,15 @@ class CircuitBreakerManager:
     def _on_view(self, agent: str, circuit: Circuit, anew: bool) -> None:
         # Also a circuit that is being loaded: what the load brings may be older than this.
         if breaker := self.breakers.get(agent):
-            breaker.local.update(circuit, anew=anew)
+            if circuit.revision or breaker.local.view is None:
+                breaker.local.update(circuit, anew=anew)
+            else:
+                # The server has lost the agent; the log must not judge it by default settings.
+                self._reload([breaker])
 
     def _on_gap(self, shard: int) -> None:
-        self._reload([b for b in self.breakers.values() if b.keys.shard == shard])
+        lost = [b for b in self.breakers.values() if b.keys.shard == shard and b.local.view]
+        self.start_soon(self._loads.regain, shard, lost)
 
     def _on_health(self, available: bool, unprojected: frozenset[int]) -> None:
         self.available, self._unprojected = available, unprojected

@@ -71,6 +71,7 @@ class Outbox:
         self._unacknowledged: deque[Batch] = deque()
         self._kept: deque[Batch] = deque()
         self._kept_size = 0
+        self._asking = False
 
     @property
     def depth(self) -> int:
@@ -102,7 +103,21 @@ class Outbox:
         """Up to `limit` batches to send now: first what was sent before without an answer."""
         while self._waiting_count and len(self._unacknowledged) < limit:
             self._unacknowledged.append(self._make_batch())
+        if self._asking and limit > 0:
+            self._asking = False
+            if not self._unacknowledged:
+                self._unacknowledged.append(self._make_batch())
         return list(islice(self._unacknowledged, limit))
+
+    def ask(self) -> None:
+        """Sends at least an empty batch next, whose answer says whether the server went back."""
+        self._asking = True
+
+    def agents_after(self, known: int) -> set[AgentKeys]:
+        """The agents that `rewind` would send outcomes of."""
+        again = [batch for batch in self._kept if batch.last > known]
+        again += self._unacknowledged
+        return {agent for batch in again for agent, _ in batch.agents}
 
     def call(self, batch: Batch) -> tuple[str, list[str], list[Argument]]:
         """The call of the function `append` for a batch."""

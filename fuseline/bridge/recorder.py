@@ -7,7 +7,7 @@ the server is away they wait in memory, in order.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import Protocol
 
@@ -55,12 +55,21 @@ class Recorder:
         backend: the namespace.
         worker: name of the process, as operators see it.
         find: gives the source of an agent, for acknowledgements.
+        restore: registers agents again, before outcomes that the server has lost are sent again;
+            else the log would judge them by settings that are not theirs.
     """
 
-    def __init__(self, backend: Backend, worker: str, find: Callable[[str], Source | None]) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        worker: str,
+        find: Callable[[str], Source | None],
+        restore: Callable[[Iterable[AgentKeys]], Awaitable[None]],
+    ) -> None:
         self._backend = backend
         self._wire = backend.make_wire()
         self._find = find
+        self._restore = restore
         self.worker = worker
         self.producer = new_producer_id()
         self._outboxes = [Outbox(shard, self.producer, worker) for shard in backend.keys.shards]
@@ -88,6 +97,12 @@ class Recorder:
         self._wanted.set()
         if urgent:
             self._urgent.set()
+
+    def check(self, shard: int) -> None:
+        """Finds out whether the server has lost what it acknowledged; sends that again."""
+        self._outboxes[shard].ask()
+        self._wanted.set()
+        self._urgent.set()
 
     async def flush(self, timeout_seconds: float) -> None:
         """Waits until every outcome recorded so far is in the log.
@@ -172,7 +187,7 @@ class Recorder:
                 self._acknowledge(outbox, batch, reply)
             else:
                 behind.add(outbox.shard.shard)
-                self._recover(outbox, reply)
+                await self._recover(outbox, reply)
         if failed is not None:
             raise translate(failed) from failed
 
@@ -187,10 +202,11 @@ class Recorder:
             self.refused += len(blobs)
             _log.error("outcomes_refused", agent=agent.name, count=len(blobs), error=text.decode())
 
-    def _recover(self, outbox: Outbox, reply: list[bytes]) -> None:
+    async def _recover(self, outbox: Outbox, reply: list[bytes]) -> None:
         match reply[0]:
             case b"GAP":
                 known = int(reply[1])
+                await self._restore(outbox.agents_after(known))
                 lost = outbox.rewind(known)
                 _log.warning("log_went_back", shard=outbox.shard.shard, known=known, lost=lost)
             case b"STALE":

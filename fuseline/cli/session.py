@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+import anyio
 import typer
 
 from fuseline.cli.exits import Exit, report, report_text
@@ -77,22 +78,19 @@ def run_async(
 
 async def _until_stopped(main: Callable[[], Awaitable[int | None]], *, long_running: bool) -> int:
     loop = asyncio.get_running_loop()
-    task = asyncio.ensure_future(main())
     stopped_by: list[signal.Signals] = []
+    # A scope and not a task's `cancel`: `asyncio.wait_for` of Python 3.11 may swallow one
+    # cancellation, and a scope cancels until it is heard, sparing what is shielded.
+    with anyio.CancelScope() as scope:
 
-    def stop(number: signal.Signals) -> None:
-        if not stopped_by:
+        def stop(number: signal.Signals) -> None:
             stopped_by.append(number)
-            task.cancel()
+            scope.cancel()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop, number)
-    try:
-        return await task or Exit.OK
-    except asyncio.CancelledError:
-        if not stopped_by:
-            raise
-        return Exit.OK if long_running else 128 + stopped_by[0]
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop, number)
+        return await main() or Exit.OK
+    return Exit.OK if long_running else 128 + stopped_by[0]
 
 
 @asynccontextmanager

@@ -66,11 +66,15 @@ async def follow(
                 events = await wire.call(
                     "XRANGE", agent.events, f"({seen_event}", end, "COUNT", _PAGE
                 )
-            items = [item for item in map(read_change, changes) if item is not None]
-            items += read_events(events)
+            items = read_events(events)
+            for raw in changes:
+                item = read_change(raw)
+                if item is not None:
+                    if not stalled and _comes_later(item, checkpoint):
+                        break
+                    items.append(item)
+                seen_change = raw[0].decode()
             items.sort(key=lambda item: item.position)
-            if changes:
-                seen_change = changes[-1][0].decode()
             if events:
                 seen_event = events[-1][0].decode()
             if wanted := [item for item in items if item.kind in kinds]:
@@ -80,3 +84,11 @@ async def follow(
     finally:
         with anyio.CancelScope(shield=True):
             await backend.drop_wire(wire)
+
+
+def _comes_later(change: Item, checkpoint: str) -> bool:
+    """Whether a change was committed after the checkpoint was read, so that its cause is not here.
+
+    A note of a rebuild belongs to no event.
+    """
+    return change.kind is not Kind.REBUILT and change.position[:2] > parse_id(checkpoint)

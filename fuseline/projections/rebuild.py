@@ -135,7 +135,9 @@ class _Job:
             else:
                 ready.append(prepared)
         if ready:
-            token = await self._call_lease(0, by_force=True)
+            # Shielded: a lease that is taken but not known here would lock others out.
+            with anyio.CancelScope(shield=True):
+                token = await self._call_lease(0, by_force=True)
             try:
                 results += await self._store(ready, token)
             finally:

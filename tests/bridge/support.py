@@ -7,7 +7,7 @@ from typing import Any
 from fuseline import CircuitBreaker, CircuitBreakerManager, CircuitBreakerOpenError
 
 
-class Boom(Exception):
+class Boom(Exception):  # noqa: N818 - short on purpose
     """The callee failed."""
 
 
@@ -27,7 +27,9 @@ class Callee:
 
 
 @contextlib.asynccontextmanager
-async def connected(url: str, namespace: str, **options: Any) -> AsyncIterator[CircuitBreakerManager]:
+async def connected(
+    url: str, namespace: str, **options: Any
+) -> AsyncIterator[CircuitBreakerManager]:
     options = {"shards": 4, "environ": {}} | options
     async with CircuitBreakerManager.connect(url, namespace=namespace, **options) as manager:
         yield manager

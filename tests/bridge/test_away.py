@@ -11,7 +11,8 @@ from fuseline import (
     CircuitState,
     WhenUnavailable,
 )
-from fuseline.core.events import Result
+from fuseline.core.events import Mode, OverrideSet, Result
+from fuseline.events.agents import override
 from tests.bridge.support import Callee, attempt, connected, fail_times
 from tests.logbook import (
     assert_projection_is_the_fold,
@@ -22,6 +23,7 @@ from tests.logbook import (
     projection_of,
     transitions_of,
 )
+from tests.projections.support import until_state
 from tests.servers import RealServer
 from tests.waiting import eventually
 
@@ -112,7 +114,9 @@ async def test_outcomes_of_the_time_away_reach_the_log_in_order(
         async with open_backend(fresh_server.url, NS) as backend:
             outcomes = await outcomes_of(backend, "a")
             assert [o.seq for o in outcomes] == list(range(1, 102))
-            expected = [Result.SUCCESS] + [Result.FAILURE if n % 2 else Result.SUCCESS for n in range(100)]
+            expected = [Result.SUCCESS] + [
+                Result.FAILURE if n % 2 else Result.SUCCESS for n in range(100)
+            ]
             assert [o.result for o in outcomes] == expected
             await eventually(lambda: folded(backend, "a"))
             await assert_projection_is_the_fold(backend, "a")
@@ -253,6 +257,10 @@ async def test_flushall_registers_again_and_goes_on(
 
             await eventually(there_again)
             await eventually(lambda: breaker.local.view.revision == 1)
+            # What it has recorded is sent again, so the circuit is open in the new log as well.
+            await until_state(backend, "a", "open")
+            assert await attempt(breaker, callee.ok) == "rejected"
+            await override(backend, "a", OverrideSet(Mode.AUTO, "tester", "go on", reset=True))
             await eventually(lambda: _admitted(breaker, callee))
             await fail_times(breaker, callee, 3)
             assert await attempt(breaker, callee.ok) == "rejected"

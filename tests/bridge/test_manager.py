@@ -66,9 +66,7 @@ async def test_closing_brings_the_last_outcomes_into_the_log(
 async def test_a_manager_may_be_closed_from_another_task(
     redis_url: str, namespace: str, backend: Backend, callee: Callee
 ) -> None:
-    manager = CircuitBreakerManager.connect(
-        redis_url, namespace=namespace, shards=4, environ={}
-    )
+    manager = CircuitBreakerManager.connect(redis_url, namespace=namespace, shards=4, environ={})
     await asyncio.create_task(manager.__aenter__())
     await manager.get("a", failing(3)).call(callee.ok)
     await asyncio.create_task(manager.__aexit__(None, None, None))
@@ -208,7 +206,10 @@ async def test_the_wall_clock_of_a_worker_changes_no_transition(
             assert ends == ["ok"] * 5 + ["failed"] * 3
             assert await worker.ask("sequence", agent="a", plans=["ok"]) == ["rejected"]
             await eventually(lambda: state("half_open"))
-            assert await worker.ask("sequence", agent="a", plans=["x", "ok"]) == ["failed", "rejected"]
+            assert await worker.ask("sequence", agent="a", plans=["x", "ok"]) == [
+                "failed",
+                "rejected",
+            ]
             await eventually(lambda: state("half_open"))
             assert await worker.ask("sequence", agent="a", plans=["ok", "ok"]) == ["ok", "ok"]
             await worker.ask("flush")
@@ -222,7 +223,14 @@ async def test_the_wall_clock_of_a_worker_changes_no_transition(
             assert all(0 <= o.age_ms < 5000 for o in outcomes)
     shapes = [
         [
-            (t.from_state, t.to_state, t.cause, t.epoch, t.figures, t.open_until_ms and t.open_until_ms - t.at_ms)
+            (
+                t.from_state,
+                t.to_state,
+                t.cause,
+                t.epoch,
+                t.figures,
+                t.open_until_ms and t.open_until_ms - t.at_ms,
+            )
             for t in transitions
         ]
         for transitions in seen.values()

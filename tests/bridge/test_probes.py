@@ -90,9 +90,7 @@ async def test_a_cancelled_probe_gives_its_place_back_at_once(
 async def test_callers_that_leave_while_they_ask_lose_no_place(
     manager: CircuitBreakerManager, backend: Backend, callee: Callee
 ) -> None:
-    breaker = await half_open(
-        manager, callee, half_open_max_calls=50, probe_lease_seconds=3600
-    )
+    breaker = await half_open(manager, callee, half_open_max_calls=50, probe_lease_seconds=3600)
     left = 0
     for n in range(60):
         task = asyncio.create_task(breaker.call(asyncio.sleep, 10))
@@ -126,7 +124,7 @@ async def test_a_probe_that_outlives_its_lease_is_cut_off_and_counts_as_a_time_o
         yield 1
         await asyncio.sleep(10)
 
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError):  # noqa: PT012
         if way == "call":
             await breaker.call(asyncio.sleep, 10)
         elif way == "block":

@@ -42,9 +42,7 @@ async def _calls(breaker, count: int) -> bool:
     return (await breaker.snapshot()).calls == count
 
 
-async def test_consecutive_failures_open_it(
-    manager: CircuitBreakerManager, callee: Callee
-) -> None:
+async def test_consecutive_failures_open_it(manager: CircuitBreakerManager, callee: Callee) -> None:
     breaker = manager.get("a", failing(3))
     await fail_times(breaker, callee, 2)
     await breaker.call(callee.ok)  # the streak is broken

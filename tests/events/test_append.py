@@ -225,7 +225,9 @@ async def test_the_result_of_a_probe_settles_its_place(
 ) -> None:
     probes = backend.keys.agent("a").probes
     await backend.wire.call("ZADD", probes, 1 << 50, "5|1-1")
-    await append_many(backend, [("a", [outcome(Result.SUCCESS, 5)])], settled=[(1, "5|1-1", verdict)])
+    await append_many(
+        backend, [("a", [outcome(Result.SUCCESS, 5)])], settled=[(1, "5|1-1", verdict)]
+    )
     flat = await backend.wire.call("ZRANGE", probes, 0, -1, "WITHSCORES")
     assert dict(zip(flat[::2], map(float, flat[1::2]), strict=True)) == left
 

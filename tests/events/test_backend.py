@@ -51,9 +51,11 @@ async def test_each_server_of_the_matrix_can_be_opened(
 
 
 async def test_a_second_process_finds_the_same_namespace(redis_url: str, namespace: str) -> None:
-    async with open_backend(redis_url, namespace) as first:
-        async with open_backend(redis_url, namespace) as second:
-            assert second.incarnation == first.incarnation
+    async with (
+        open_backend(redis_url, namespace) as first,
+        open_backend(redis_url, namespace) as second,
+    ):
+        assert second.incarnation == first.incarnation
 
 
 async def test_processes_that_make_a_namespace_together_agree(

@@ -25,11 +25,11 @@ TRACE = bytes(range(24))
 GOLDEN: dict[str, tuple[AnyEvent, str]] = {
     "success": (Outcome(0, Result.SUCCESS, 12), "9b0100000c000000a0c000c400"),
     "failure": (
-        Outcome(
-            7, Result.FAILURE, 1500, 25, 4000000001, 123456, "http_503", None, 30000, TRACE
+        Outcome(7, Result.FAILURE, 1500, 25, 4000000001, 123456, "http_503", None, 30000, TRACE),
+        (
+            "9b010701cd05dc19ceee6b2801ce0001e240a8687474705f353033c0cd7530c418"
+            "000102030405060708090a0b0c0d0e0f1011121314151617"
         ),
-        "9b010701cd05dc19ceee6b2801ce0001e240a8687474705f353033c0cd7530c418"
-        "000102030405060708090a0b0c0d0e0f1011121314151617",
     ),
     "timeout of a probe": (
         Outcome(8, Result.TIMEOUT, 5, permit="1700000000000-3"),

@@ -34,9 +34,7 @@ def use_build(monkeypatch: pytest.MonkeyPatch, build: int) -> None:
     monkeypatch.setattr(library, "source", MAKE_SOURCE)
 
 
-async def test_opening_loads_the_library_once(
-    functions_server: RealServer, namespace: str
-) -> None:
+async def test_opening_loads_the_library_once(functions_server: RealServer, namespace: str) -> None:
     async with open_backend(functions_server.url, namespace) as backend:
         (loaded,) = await backend.wire.call("FUNCTION", "LIST")
         assert loaded[1] == library.LIBRARY_NAME.encode()

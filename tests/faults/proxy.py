@@ -51,8 +51,8 @@ class Proxy:
             inner_reader, inner_writer = await asyncio.open_unix_connection(self._target)
             with contextlib.suppress(OSError):
                 async with asyncio.TaskGroup() as tasks:
-                    tasks.create_task(self._pump(reader, inner_writer, writer, "request"))
-                    tasks.create_task(self._pump(inner_reader, writer, inner_writer, "reply"))
+                    tasks.create_task(self._pump(reader, inner_writer, "request"))
+                    tasks.create_task(self._pump(inner_reader, writer, "reply"))
         except (asyncio.CancelledError, ExceptionGroup):
             pass
         finally:
@@ -71,7 +71,6 @@ class Proxy:
         self,
         source: asyncio.StreamReader,
         sink: asyncio.StreamWriter,
-        other: asyncio.StreamWriter,
         what: str,
     ) -> None:
         while chunk := await source.read(1 << 16):
@@ -79,9 +78,11 @@ class Proxy:
                 self.swallowed += 1
                 await self._forwarding.wait()
             if self._rng.random() < self.share:
-                inside = self._rng.random() < 0.5 and len(chunk) > 1
-                self.cuts[f"{'in' if inside else 'before'} {what}"] += 1
-                if inside:
+                # The two kinds in turn, so that both happen however few cuts there are.
+                before, inside = self.cuts[f"before {what}"], self.cuts[f"in {what}"]
+                cut_inside = before > inside and len(chunk) > 1
+                self.cuts[f"{'in' if cut_inside else 'before'} {what}"] += 1
+                if cut_inside:
                     sink.write(chunk[: self._rng.randrange(1, len(chunk))])
                     await sink.drain()
                 raise ConnectionAbortedError

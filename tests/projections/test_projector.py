@@ -6,7 +6,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fuseline.core.circuit import Cause, Circuit, CircuitState, EventSetAside, ModeChanged, Rebuilt
+from fuseline.core.circuit import (
+    NEVER_MS,
+    Cause,
+    Circuit,
+    CircuitState,
+    EventSetAside,
+    ModeChanged,
+    Rebuilt,
+)
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode, Outcome, OverrideSet, ProbeStarted, Result
 from fuseline.core.fold import fold, initial
@@ -70,11 +78,8 @@ async def test_outcomes_become_a_projection_a_history_and_a_feed(
     assert (opened.figures.calls, opened.figures.consecutive_failures) == (13, 3)
     assert opened.revision == 1
     assert (await feed_of(backend, "a"))[-1].state is CircuitState.OPEN
-    assert await backend.wire.call("SMEMBERS", backend.keys.shards[producer_shard(backend)].dirty) == []
-
-
-def producer_shard(backend: Backend) -> int:
-    return backend.keys.shard_of("a")
+    shard = backend.keys.shards[backend.keys.shard_of("a")]
+    assert await backend.wire.call("SMEMBERS", shard.dirty) == []
 
 
 async def test_an_agent_that_nobody_registered_is_folded_too(
@@ -310,9 +315,7 @@ async def test_an_agent_whose_keys_are_damaged_does_not_stop_the_others(
     kept = await backend.wire.call("DUMP", key)
     await backend.wire.call("DEL", key)
     await backend.wire.call("SET", key, "mine")
-    await append(
-        backend, b, [failure(seq=n) for n in range(1, 4)], producer=2, name="p2"
-    )
+    await append(backend, b, [failure(seq=n) for n in range(1, 4)], producer=2, name="p2")
     for _ in range(3):
         await good.succeed(1)
         await until_folded(backend, a)
@@ -428,35 +431,39 @@ async def test_a_lost_end_is_noticed_though_new_events_have_come_since(
 
 
 async def test_flushall_in_mid_flight_starts_everything_anew(fresh_server: RealServer) -> None:
-    async with open_backend(fresh_server.url, "ns") as backend:
-        async with projecting(fresh_server.url, "ns"):
-            producer = await registered(backend, "a", failing(3))
-            await producer.fail(3)
-            await until_state(backend, "a", "open")
-            await backend.wire.call("FLUSHALL")
-            assert await projection_of(backend, "a") is None
-            producer = await registered(backend, "a", failing(3))
-            await producer.succeed(4)
-            await until_folded(backend, "a", timeout_seconds=5)
-            circuit = await assert_state_is_the_fold(backend, "a")
-            assert (circuit.state, circuit.calls) == (CircuitState.CLOSED, 4)
-            await producer.fail(3)
-            await until_state(backend, "a", "open")
-            await until_folded(backend, "a")
-            await assert_state_is_the_fold(backend, "a")
+    async with (
+        open_backend(fresh_server.url, "ns") as backend,
+        projecting(fresh_server.url, "ns"),
+    ):
+        producer = await registered(backend, "a", failing(3))
+        await producer.fail(3)
+        await until_state(backend, "a", "open")
+        await backend.wire.call("FLUSHALL")
+        assert await projection_of(backend, "a") is None
+        producer = await registered(backend, "a", failing(3))
+        await producer.succeed(4)
+        await until_folded(backend, "a", timeout_seconds=5)
+        circuit = await assert_state_is_the_fold(backend, "a")
+        assert (circuit.state, circuit.calls) == (CircuitState.CLOSED, 4)
+        await producer.fail(3)
+        await until_state(backend, "a", "open")
+        await until_folded(backend, "a")
+        await assert_state_is_the_fold(backend, "a")
 
 
 async def test_a_server_that_comes_back_is_projected_again(fresh_server: RealServer) -> None:
-    async with open_backend(fresh_server.url, "ns") as backend:
-        async with projecting(fresh_server.url, "ns"):
-            producer = await registered(backend, "a", failing(3, timeout_seconds=0.5))
-            await producer.fail(3)
-            await until_state(backend, "a", "open")
-            fresh_server.kill()
-            fresh_server.start()
-            async with open_backend(fresh_server.url, "ns") as again:
-                await until_state(again, "a", "half_open", timeout_seconds=5)
-                await assert_projection_is_the_fold(again, "a")
+    async with (
+        open_backend(fresh_server.url, "ns") as backend,
+        projecting(fresh_server.url, "ns"),
+    ):
+        producer = await registered(backend, "a", failing(3, timeout_seconds=0.5))
+        await producer.fail(3)
+        await until_state(backend, "a", "open")
+        fresh_server.kill()
+        fresh_server.start()
+        async with open_backend(fresh_server.url, "ns") as again:
+            await until_state(again, "a", "half_open", timeout_seconds=5)
+            await assert_projection_is_the_fold(again, "a")
 
 
 # --- random runs ---
@@ -513,9 +520,7 @@ async def step(
         event = OverrideSet(mode, "ada", "", rng.choice([0, 30]), reset=rng.random() < 0.5)
         await override(backend, agent, event)
     elif kind < 0.06:
-        await configure(
-            backend, agent, random_config(rng), revision=revisions[agent], actor="ada"
-        )
+        await configure(backend, agent, random_config(rng), revision=revisions[agent], actor="ada")
         revisions[agent] += 1
     elif circuit is not None and circuit.state is not CircuitState.CLOSED and kind < 0.6:
         target = epoch + (circuit.state is CircuitState.OPEN)
@@ -538,6 +543,8 @@ async def settled(backend: Backend, agents: list[str]) -> bool:
     """All is folded and nothing more will happen by time alone."""
     for agent in agents:
         circuit = await projection_of(backend, agent)
-        if circuit is None or circuit.next_deadline_ms < 1 << 61 or not await folded(backend, agent):
+        if circuit is None or not await folded(backend, agent):
+            return False
+        if circuit.next_deadline_ms < NEVER_MS:
             return False
     return True
