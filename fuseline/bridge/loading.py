@@ -85,7 +85,23 @@ class Loads:
             del self._loading[name]
 
     async def read(self, breaker: CircuitBreaker) -> Circuit:
-        """The projection now; registers the agent if it is not there.
+        """What the log says now; registers the agent if it is not there.
+
+        The projection may lag, by seconds when its projector has just died, so what the log has
+        beyond it is folded here: a new worker must not take an open circuit for a closed one.
+
+        Raises:
+            BackendError: the server cannot say.
+        """
+        circuit = await self.read_projection(breaker)
+        async for page in read_all(
+            self._host.backend, breaker.keys, start=f"({circuit.checkpoint}"
+        ):
+            fold_in_place(circuit, page)
+        return circuit
+
+    async def read_projection(self, breaker: CircuitBreaker) -> Circuit:
+        """The projection now, or an initial circuit; registers the agent if it is not there.
 
         Raises:
             BackendError: the server cannot say.
@@ -95,11 +111,7 @@ class Loads:
         if circuit is not None and circuit.revision:
             return circuit
         await register(host.backend, breaker.name, breaker.config, host.worker)
-        # No projection yet, or none of a registered agent: fold what there is instead of guessing.
-        circuit = initial()
-        async for page in read_all(host.backend, breaker.keys):
-            fold_in_place(circuit, page)
-        return circuit
+        return initial()
 
     async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Loads many circuits again, after a gap in the feed or when the server is back."""

@@ -268,7 +268,10 @@ class CircuitBreakerManager:
 
     async def read_circuit(self, name: str) -> Circuit:
         """See `breaker.Host`."""
-        circuit = await self._loads.read(self.breakers[name])
+        breaker = self.breakers[name]
+        circuit = await self._loads.read_projection(breaker)
+        if not circuit.revision:  # nothing is projected yet
+            circuit = await self._loads.read(breaker)
         return circuit.at(self.backend.clock.now_ms())
 
     def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:

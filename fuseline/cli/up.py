@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
+import math
 from typing import Annotated
 
+import anyio
 import typer
 
 from fuseline.bridge.manager import default_worker_name
@@ -41,24 +41,23 @@ def up(
     async def command(backend: Backend) -> None:
         limit = parse_duration("for", duration) / 1000 if duration is not None else None
         title = f"{backend.server} · namespace {backend.keys.namespace_name}"
-        with suppress(TimeoutError):
-            async with asyncio.timeout(limit):
-                if demo:
-                    await _demo(backend, LiveView(backend, options, f"Fuseline demo · {title}"))
-                else:
-                    await _plain(backend, LiveView(backend, options, f"Fuseline · {title}"))
+        with anyio.move_on_after(math.inf if limit is None else limit):
+            if demo:
+                await _demo(backend, LiveView(backend, options, f"Fuseline demo · {title}"))
+            else:
+                await _plain(backend, LiveView(backend, options, f"Fuseline · {title}"))
 
     run(options, command, long_running=True)
 
 
 async def _plain(backend: Backend, view: LiveView) -> None:
     projector = Projector(backend, default_worker_name(), wave_events=_WAVE_EVENTS)
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(projector.run())
-        tasks.create_task(view.run())
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(projector.run)
+        tasks.start_soon(view.run)
 
 
 async def _demo(backend: Backend, view: LiveView) -> None:
-    async with Crew(backend) as crew, asyncio.TaskGroup() as tasks:
-        tasks.create_task(crew.watch())
-        tasks.create_task(view.run())
+    async with Crew(backend) as crew, anyio.create_task_group() as tasks:
+        tasks.start_soon(crew.watch)
+        tasks.start_soon(view.run)

@@ -33,6 +33,8 @@ async def serve(handler: Handler, host: str, port: int) -> asyncio.Server:
             await _answer(handler, reader, writer)
         except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
             pass  # the caller left, or speaks something else
+        except asyncio.CancelledError:
+            pass  # this process ends, and the streams of Python 3.11 would print a traceback
         finally:
             writer.close()
             with suppress(OSError):

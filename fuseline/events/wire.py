@@ -99,7 +99,7 @@ def translate(error: Exception) -> BackendError:
         text.startswith(("NOAUTH", "WRONGPASS", "NOPERM"))
     ):
         return BackendUnavailableError(
-            f"the server refuses this user: {text.rstrip('.')}; check user and password in REDIS_URL"
+            f"the server refuses this user: {text.rstrip('.')}; check user and password in the URL"
         )
     if isinstance(error, redis_errors.TimeoutError | TimeoutError) or text.startswith("Timeout "):
         return BackendUnavailableError(f"the server does not answer in time: {text}")

@@ -27,12 +27,6 @@ async def commands(backend: Backend) -> dict[str, int]:
     return counts
 
 
-@pytest.fixture
-def no_recorder(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Outcomes are collected and never sent, so what is sent comes from the calls themselves."""
-    monkeypatch.setattr(Recorder, "want", lambda self, source, *, urgent: None)
-
-
 @pytest.mark.parametrize("state", ["closed", "open"])
 @pytest.mark.parametrize("way", ["call", "block", "decorator"])
 async def test_a_call_in_closed_or_open_sends_no_command(
@@ -55,6 +49,7 @@ async def test_a_call_in_closed_or_open_sends_no_command(
                 await eventually(lambda: breaker.local.view.state is CircuitState.OPEN)
             await manager.flush()
             await other.flush()
+        # Outcomes are collected and never sent, so what is sent comes from the calls themselves.
         monkeypatch.setattr(Recorder, "want", lambda self, source, *, urgent: None)
         feed_commands = ("xread", "time", "exists", "xrevrange", "hgetall")
         sent, seen = _without_feed(manager), await commands(outside)
@@ -71,7 +66,9 @@ async def test_a_call_in_closed_or_open_sends_no_command(
         assert breaker.rejected == (CALLS if state == "open" else 0)
         after = await commands(outside)
         grown = {name for name, count in after.items() if count != seen.get(name, 0)}
-        assert grown <= set(feed_commands)  # the tail of the feed, about once a second
+        # The tail of the feed, about once a second; and what a connection of the closed manager
+        # said last, which the server may read late.
+        assert grown <= {*feed_commands, "client|setname", "client|setinfo"}
 
 
 def _without_feed(manager: CircuitBreakerManager) -> int:

@@ -187,12 +187,12 @@ async def test_no_more_than_the_limit_over_all_processes(backend: Backend, redis
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-async def test_no_more_than_the_limit_over_two_hundred_rounds(
-    backend: Backend, redis_url: str
+@pytest.mark.parametrize("seed", [2, 3])
+async def test_no_more_than_the_limit_over_a_hundred_rounds(
+    backend: Backend, redis_url: str, seed: int
 ) -> None:
-    play = await play_rounds(backend, redis_url, rounds=200, kill_every=16, seed=2)
-    assert play.reopenings > 20
+    play = await play_rounds(backend, redis_url, rounds=100, kill_every=16, seed=seed)
+    assert play.reopenings > 10
 
 
 async def test_a_new_process_lets_nothing_through_an_open_circuit(
