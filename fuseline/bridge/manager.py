@@ -189,12 +189,17 @@ class CircuitBreakerManager:
         if task is None or self._closing is None:
             return
         self._closing.set()
-        try:
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            # Closing is bounded; do not leave the server connections to the garbage collector.
-            await task
-            raise
+        cancelled: asyncio.CancelledError | None = None
+        # Closing is bounded, and the last outcomes must reach the log; so whoever cancels waits.
+        with anyio.CancelScope(shield=True):
+            while not task.done():
+                try:
+                    await asyncio.shield(task)
+                except asyncio.CancelledError as error:
+                    cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        task.result()
 
     async def _main(self, ready: asyncio.Future[None], closing: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:

@@ -7,6 +7,7 @@ failover that lost them the server says which number it knows, and sending goes 
 
 from __future__ import annotations
 
+import secrets
 from collections import deque
 from collections.abc import Iterable
 from itertools import islice
@@ -27,6 +28,10 @@ KEEP_BYTES = 16 << 20
 """How long, and up to which size a shard, acknowledged batches are kept for a rewind."""
 
 _RESEND_DELAY_MS = 20
+
+# A process never comes back under its old id, so it has one life; one that kept its outcomes on
+# disk would count up here.
+_INCARNATION = 1
 _OVERHEAD_BYTES = 60  # of one encoded outcome in memory, roughly
 
 Success = tuple[int, float, float]
@@ -62,7 +67,6 @@ class Outbox:
         self.shard = shard
         self.producer = producer
         self.name = name
-        self.incarnation = 1
         self.lost = 0  # outcomes that a failover took and that were no longer kept
         self.dropped = 0  # outcomes given up because the server was away for too long
         self._next = 1
@@ -126,7 +130,7 @@ class Outbox:
         arguments: list[Argument] = [
             self.producer,
             self.name,
-            self.incarnation,
+            _INCARNATION,
             batch.first,
             delay_ms if delay_ms >= _RESEND_DELAY_MS else "",
             len(batch.agents),
@@ -154,8 +158,8 @@ class Outbox:
     def rewind(self, known: int) -> int:
         """The server knows less than was sent; returns how many outcomes are lost for good.
 
-        Everything after `known` is sent again. If not all of that is kept, the rest goes under a
-        new incarnation, numbered from 1, because the server would refuse a gap for ever.
+        Everything after `known` is sent again. If not all of that is kept, the rest goes under
+        another producer id, numbered from 1, because the server would refuse a gap for ever.
         """
         again = [batch for batch in self._kept if batch.last > known]
         again += self._unacknowledged
@@ -170,12 +174,9 @@ class Outbox:
             self.renumber()
         return lost
 
-    def renumber(self, producer: int | None = None) -> None:
-        """Starts numbering anew, as a new incarnation or another producer."""
-        if producer is None:
-            self.incarnation += 1
-        else:
-            self.producer, self.incarnation = producer, 1
+    def renumber(self) -> None:
+        """Starts numbering anew, as another producer: (producer, number) names one outcome."""
+        self.producer = new_producer_id()
         self._kept.clear()
         self._kept_size = 0
         self._next = 1
@@ -239,6 +240,11 @@ class Outbox:
         batch.agents.append((agent, blobs))
         batch.count += len(blobs)
         batch.size += len(blobs) * _OVERHEAD_BYTES + sum(map(len, blobs))
+
+
+def new_producer_id() -> int:
+    """A random id of 32 bits; the log refuses one that another process uses."""
+    return secrets.randbits(32)
 
 
 def last_ids(batch: Batch, reply: list[bytes]) -> list[tuple[AgentKeys, tuple[int, int], int]]:

@@ -6,14 +6,13 @@ the server is away they wait in memory, in order.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Iterable
 from time import monotonic
 from typing import Protocol
 
 import anyio
 
-from fuseline.bridge.outbox import Batch, Outbox, Recorded, last_ids
+from fuseline.bridge.outbox import Batch, Outbox, Recorded, last_ids, new_producer_id
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
@@ -209,10 +208,8 @@ class Recorder:
                 await self._restore(outbox.agents_after(known))
                 lost = outbox.rewind(known)
                 _log.warning("log_went_back", shard=outbox.shard.shard, known=known, lost=lost)
-            case b"STALE":
+            case b"STALE" | b"TAKEN":
                 outbox.renumber()
-            case b"TAKEN":
-                outbox.renumber(new_producer_id())
 
     def _bound(self) -> None:
         limit = MAX_WAITING // len(self._outboxes)
@@ -221,8 +218,3 @@ class Recorder:
             outbox.drop_successes(limit)
             if outbox.dropped > before:
                 _log.error("outcomes_dropped", count=outbox.dropped - before)
-
-
-def new_producer_id() -> int:
-    """A random id of 32 bits; the log refuses one that another process uses."""
-    return secrets.randbits(32)

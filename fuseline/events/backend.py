@@ -75,7 +75,7 @@ class Backend:
         timeout = self.settings.timeout_seconds
         pool = ConnectionPool.from_url(
             self.url,
-            socket_timeout=timeout + block_seconds,
+            socket_timeout=None,  # see Wire: one deadline of ours
             socket_connect_timeout=timeout,
             retry=Retry(NoBackoff(), 0),
             protocol=2,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from math import inf
 from typing import Any
 
 import anyio
@@ -54,12 +53,13 @@ class Wire:
     async def call_many(self, commands: Sequence[Command]) -> list[Any]:
         """Sends commands in one go; error replies stand in the list as exceptions."""
         async with self._lock:
-            connection = self._connection
             self.commands_sent += len(commands)
+            seconds = self._timeout_seconds * (1 + len(commands) // _REPLIES_PER_TIMEOUT)
             try:
-                packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]
-                await connection.send_packed_command(packed, check_health=False)
-                return await self._read(len(commands))
+                # One deadline for all of it. redis-py's own timeouts are off: they cost more than
+                # parsing a reply, and on Python 3.11 its `wait_for` can swallow a cancellation.
+                async with asyncio.timeout(seconds):
+                    return await self._exchange(commands)
             except (redis_errors.RedisError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise translate(error) from error
@@ -67,18 +67,16 @@ class Wire:
                 await self._drop()
                 raise
 
-    async def _read(self, count: int) -> list[Any]:
-        # One deadline for all replies: redis-py would set up a timeout for each, which costs more
-        # than parsing it.
-        replies: list[Any] = []
+    async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
-        seconds = self._timeout_seconds * (1 + count // _REPLIES_PER_TIMEOUT)
-        async with asyncio.timeout(seconds):
-            for _ in range(count):
-                try:
-                    replies.append(await connection.read_response(timeout=inf))
-                except redis_errors.ResponseError as error:
-                    replies.append(error)
+        packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]
+        await connection.send_packed_command(packed, check_health=False)
+        replies: list[Any] = []
+        for _ in commands:
+            try:
+                replies.append(await connection.read_response())
+            except redis_errors.ResponseError as error:
+                replies.append(error)
         return replies
 
     async def close(self) -> None:

@@ -203,11 +203,12 @@ class Folding:
 
     async def _fold_anew(self, shard: ShardProjection, agent: AgentKeys) -> None:
         """The log has lost events that were folded: the log decides, so fold what it holds."""
-        (stored,) = await load_circuits(self._backend, [agent], self._wire)
+        # Of the stored projection the checkpoint is enough; the rest may be unreadable.
+        stored = await self._wire.call("HGET", agent.circuit, "checkpoint")
+        base = "" if stored is None else stored.decode()
         circuit = initial()
         async for page in read_all(self._backend, agent, wire=self._wire):
             fold_in_place(circuit, page)
-        base = stored.checkpoint if stored else ""
         was = shard.circuits[agent.name].checkpoint if agent.name in shard.circuits else base
         now_ms = self._backend.clock.now_ms()
         note = Rebuilt(now_ms, circuit.checkpoint, was, "the log has lost events")

@@ -1,6 +1,7 @@
 """Several projectors: one commits, the others wait, and nobody's word counts twice."""
 
 import asyncio
+import contextlib
 import random
 import signal
 import time
@@ -12,6 +13,7 @@ from fuseline.core.circuit import Circuit
 from fuseline.core.events import Result
 from fuseline.core.fold import fold, initial
 from fuseline.events.backend import Backend
+from fuseline.projections.leases import RENEW_SECONDS
 from fuseline.projections.store import Commit, commit_call
 from tests.logbook import (
     append,
@@ -187,10 +189,11 @@ async def test_projectors_that_fight_write_each_transition_once(
             stolen += 1
             await asyncio.sleep(0.2 + rng.random() * 0.8)
 
-    async with (
-        projecting(redis_url, namespace, "one") as one,
-        projecting(redis_url, namespace, "two") as two,
-    ):
+    async with contextlib.AsyncExitStack() as stack:
+        one = await stack.enter_async_context(projecting(redis_url, namespace, "one"))
+        # Out of step, or the first would always be the first to ask for a free lease.
+        await asyncio.sleep(RENEW_SECONDS / 2)
+        two = await stack.enter_async_context(projecting(redis_url, namespace, "two"))
         thief = asyncio.create_task(steal())
         leaders = set()
         began = time.monotonic()
