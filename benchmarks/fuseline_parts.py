@@ -41,7 +41,7 @@ async def projector(url: str, client: Redis) -> AsyncIterator[None]:
         stdin=asyncio.subprocess.PIPE,
     )
     try:
-        while not await keys(client, "lease"):
+        while not await keys(client, "lease"):  # noqa: ASYNC110 - another process sets it
             await asyncio.sleep(0.005)
         yield
     finally:

@@ -1,8 +1,8 @@
 """How long from a failing outcome in one process until another process rejects.
 
 Each round takes a fresh agent that opens at its first failure. Process A stamps the moment the
-callee fails; process B looks at its own memory at every turn of its event loop and stamps the
-moment a call is rejected. Both stamps are ``time.monotonic_ns()``, one clock on Linux.
+callee fails; process B looks at its own memory every 0.1 ms and stamps the moment a call is
+rejected. Both stamps are ``time.monotonic_ns()``, one clock on Linux.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker
 
 _RETRY_SECONDS = 0.2
-_CONFIRM_SECONDS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032)
+_CONFIRM_SECONDS = (0.004, 0.004, 0.008, 0.016, 0.032)
 _CHUNK = 200
 
 _log = get_logger("loading")
@@ -120,11 +120,14 @@ class Loads:
             chunk = breakers[start : start + _CHUNK]
             while True:
                 try:
+                    before = [breaker.local.position for breaker in chunk]
                     circuits = await load_circuits(host.backend, [b.keys for b in chunk])
-                    for breaker, circuit in zip(chunk, circuits, strict=True):
-                        if circuit is None or not circuit.revision:
+                    for breaker, circuit, position in zip(chunk, circuits, before, strict=True):
+                        if circuit is None or not circuit.revision or circuit.position < position:
                             circuit = await self.read(breaker)
-                        breaker.local.update(circuit, anew=True)
+                        # What the log says now can only be older than the view of before if the
+                        # server has lost data; then it counts all the same.
+                        breaker.local.update(circuit, anew=circuit.position < position)
                         if breaker.local.suspect:
                             self.confirm(breaker)
                     break
@@ -162,8 +165,7 @@ class Loads:
                 behind = [
                     breaker
                     for breaker, circuit in zip(behind, circuits, strict=True)
-                    if circuit is None
-                    or (circuit.last_ms, circuit.last_seq) < breaker.last_event_id
+                    if circuit is None or circuit.position < breaker.last_event_id
                 ]
                 if behind:
                     await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
@@ -195,15 +197,18 @@ class Loads:
             while breaker.local.suspect:
                 try:
                     await self._host.recorder.flush(WORD_SECONDS)
+                    # Mostly the feed brings the word in a moment; asking at once would only be in
+                    # the way of what makes it come.
+                    await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
+                    if not breaker.local.suspect:
+                        return
                     circuit = await self.read(breaker)
                 except BackendError:
                     await anyio.sleep(_RETRY_SECONDS)
                     continue
                 complete = not breaker.unacknowledged and not breaker.has_outcomes
-                reached = (circuit.last_ms, circuit.last_seq) >= breaker.last_event_id
+                reached = circuit.position >= breaker.last_event_id
                 if reached and (complete or monotonic() > patience):
                     breaker.local.update(circuit, confirmed=True)
-                    return
-                await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
         finally:
             self._confirming.discard(breaker.name)

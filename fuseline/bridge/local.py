@@ -72,6 +72,11 @@ class LocalCircuit:
             and view.state is CircuitState.CLOSED
         )
 
+    @property
+    def position(self) -> tuple[int, int]:
+        """How far the view has come in the log."""
+        return self.view.position if self.view else (0, 0)
+
     def state(self) -> CircuitState:
         """The state now: the view's, the own fold's if that is ahead, and what time has done."""
         circuit = self.own if self.own and self.decides_alone else self.view
@@ -120,7 +125,7 @@ class LocalCircuit:
         view, own = self.view, self.own
         if view is None or self.provisional:
             anew = True
-        elif not anew and _position(circuit) < _position(view):
+        elif not anew and circuit.position < view.position:
             return False
         self.view = circuit
         if view is None or own is None or anew or confirmed or circuit.epoch != view.epoch:
@@ -243,7 +248,3 @@ class LocalCircuit:
         assert own is not None
         self._seq += 1
         fold_in_place(own, [(max(own.last_ms, at_ms), self._seq, event)])
-
-
-def _position(circuit: Circuit) -> tuple[int, int]:
-    return circuit.last_ms, circuit.last_seq

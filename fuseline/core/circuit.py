@@ -90,6 +90,11 @@ class Circuit(Struct):
         self.next_deadline_ms = deadline
 
     @property
+    def position(self) -> tuple[int, int]:
+        """The last event folded, as numbers that compare."""
+        return self.last_ms, self.last_seq
+
+    @property
     def checkpoint(self) -> str:
         """Stream id of the last event folded."""
         return f"{self.last_ms}-{self.last_seq}"

@@ -47,7 +47,7 @@ class Outcome(Struct, array_like=True, tag=1, gc=False):
     duration_ms: Millis
     age_ms: Millis = 0  # how long ago it ended when it was encoded
     worker: int = 0  # producer id
-    seq: int = 0  # the producer's sequence number; with `worker` the call's identity
+    seq: int = 0  # the producer's number in this shard; with `worker` the outcome's identity
     failure_kind: str = ""  # e.g. "TimeoutError", "http_503"
     permit: str | None = None  # id of the ProbeStarted entry, for a probe
     retry_after_ms: Millis = 0  # what the agent asked for
