@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
 from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
@@ -64,7 +64,7 @@ async def read_all(
 
 async def tail(
     backend: Backend, agent: AgentKeys, after: str = "$", block_seconds: float = 5.0
-) -> AsyncIterator[list[Entry]]:
+) -> AsyncGenerator[list[Entry], None]:
     """Entries as they come, from the id `after` on; runs until it is closed."""
     wire = backend.make_wire(block_seconds)
     try:
