@@ -84,7 +84,7 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
         return None
     if mode is Mode.FORCED_CLOSED or not view.config.enabled:
         return Admission(view.epoch)
-    if not circuit.available or circuit.provisional:
+    if circuit.log_away:
         return _without_log(circuit)
     if circuit.suspect:
         own = circuit.own

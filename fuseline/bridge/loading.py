@@ -13,13 +13,12 @@ from fuseline.bridge.admission import WORD_SECONDS
 from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
-from fuseline.core.fold import fold_in_place, initial
+from fuseline.core.fold import initial
 from fuseline.events.agents import register
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import read_all
 from fuseline.events.logs import get_logger
-from fuseline.projections.store import load_circuits
+from fuseline.projections.store import fold_rest, load_circuits
 
 if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker
@@ -38,7 +37,6 @@ class Host(Protocol):
     recorder: Recorder
     worker: str
     breakers: dict[str, CircuitBreaker]
-    budget_seconds: float
 
     def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Runs a job under the manager's task group."""
@@ -94,10 +92,7 @@ class Loads:
             BackendError: the server cannot say.
         """
         circuit = await self.read_projection(breaker)
-        async for page in read_all(
-            self._host.backend, breaker.keys, start=f"({circuit.checkpoint}"
-        ):
-            fold_in_place(circuit, page)
+        await fold_rest(self._host.backend, breaker.keys, circuit)
         return circuit
 
     async def read_projection(self, breaker: CircuitBreaker) -> Circuit:

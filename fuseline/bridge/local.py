@@ -79,7 +79,7 @@ class LocalCircuit:
 
     def state(self) -> CircuitState:
         """The state now: the view's, the own fold's if that is ahead, and what time has done."""
-        circuit = self.own if self.own and self.decides_alone else self.view
+        circuit = self.deciding
         if circuit is None:
             return CircuitState.CLOSED
         if circuit.state is CircuitState.OPEN and circuit.open_until_ms <= self._clock.now_ms():
@@ -99,9 +99,19 @@ class LocalCircuit:
         view = self.view
         if view is None or self.own is None:
             return False
-        if not self.available or self.provisional:
+        if self.log_away:
             return view.config.when_unavailable is WhenUnavailable.LOCAL
         return self.suspect
+
+    @property
+    def deciding(self) -> Circuit | None:
+        """The circuit that decides now: the own fold's or the view."""
+        return self.own if self.decides_alone else self.view
+
+    @property
+    def log_away(self) -> bool:
+        """Whether the log cannot be asked, now or since the circuit was first needed."""
+        return not self.available or self.provisional
 
     @property
     def provisional(self) -> bool:
@@ -205,12 +215,10 @@ class LocalCircuit:
             return
         if view.mode is not Mode.AUTO and view.mode_until_ms:
             return  # an override that expires is looked at for each call
-        circuit = own if self.decides_alone else view
+        circuit = self.deciding or view
         forced = view.mode is Mode.FORCED_CLOSED or not view.config.enabled
         if forced or circuit.state is CircuitState.CLOSED:
-            refusing = (
-                not self.available or self.provisional
-            ) and view.config.when_unavailable is WhenUnavailable.REJECT
+            refusing = self.log_away and view.config.when_unavailable is WhenUnavailable.REJECT
             plain = view.config.max_concurrent_calls is None and not refusing
             if plain and circuit.epoch == view.epoch:
                 self.admit_epoch = view.epoch
@@ -226,7 +234,7 @@ class LocalCircuit:
         if view.mode is Mode.FORCED_OPEN:
             until_ms = view.mode_until_ms or now_ms
         else:
-            circuit = self.own if self.own and self.decides_alone else view
+            circuit = self.deciding or view
             if circuit.state is CircuitState.OPEN:
                 until_ms = circuit.open_until_ms
             else:
@@ -240,7 +248,7 @@ class LocalCircuit:
             return "unknown"
         if view.mode is Mode.FORCED_OPEN:
             return "forced_open"
-        circuit = self.own if self.own and self.decides_alone else view
+        circuit = self.deciding or view
         return circuit.cause or "unknown"
 
     def _fold_own(self, event: AnyEvent, at_ms: int) -> None:

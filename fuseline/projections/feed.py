@@ -14,6 +14,7 @@ from fuseline.events.codec import parse_id
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, translate
 from fuseline.projections.codec import decode_circuit
+from fuseline.projections.leases import projected_shards
 
 BLOCK_SECONDS = 1.0
 PROJECTOR_AWAY_SECONDS = 3.0
@@ -111,12 +112,8 @@ class FeedReader:
                 _log.warning("feed_went_back", shard=shard)
                 self._positions[shard] = end
                 self._on_gap(shard)
-        shards = self._backend.keys.shards
-        for shard, held in enumerate(
-            await self._wire.call_many([("EXISTS", shard.lease) for shard in shards])
-        ):
-            if held == 1:
-                self._projected_at[shard] = now
+        for shard in await projected_shards(self._backend, self._wire):
+            self._projected_at[shard] = now
         self._checked_at = now
         unprojected = frozenset(
             shard

@@ -7,19 +7,16 @@ from typing import Any
 from fuseline.core.circuit import Rebuilt
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.events import Tick
-from fuseline.core.fold import fold_in_place, initial
+from fuseline.core.fold import initial
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import before_id, encode_event
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import parse_entries, read_all
+from fuseline.events.log import parse_entries
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.shard import ShardProjection
-from fuseline.projections.store import Commit, commit_call, load_circuits
-
-FEED_LENGTH = 10_000
-"""Entries a shard's feed keeps; a worker that has missed more loads its circuits again."""
+from fuseline.projections.store import Commit, commit_call, fold_rest, load_circuits
 
 _AGENTS_PER_WAVE = 500
 _AGENTS_PER_COMMIT = 100
@@ -45,7 +42,6 @@ class Folding:
         self._wire = wire
         self._wave_events = wave_events
         self.events_folded = 0
-        self.changes = 0  # transitions and other history entries committed
 
     async def take(self, number: int, token: int) -> ShardProjection:
         """Loads a shard's circuits and notices what their logs have beyond them."""
@@ -207,8 +203,7 @@ class Folding:
         stored = await self._wire.call("HGET", agent.circuit, "checkpoint")
         base = "" if stored is None else stored.decode()
         circuit = initial()
-        async for page in read_all(self._backend, agent, wire=self._wire):
-            fold_in_place(circuit, page)
+        await fold_rest(self._backend, agent, circuit, self._wire)
         was = shard.circuits[agent.name].checkpoint if agent.name in shard.circuits else base
         now_ms = self._backend.clock.now_ms()
         note = Rebuilt(now_ms, circuit.checkpoint, was, "the log has lost events")
@@ -227,7 +222,7 @@ class Folding:
             return
         try:
             replies = await self._backend.fcall_many(
-                [commit_call(s.keys, s.token, commits, FEED_LENGTH) for s, commits in chunks],
+                [commit_call(s.keys, s.token, commits) for s, commits in chunks],
                 self._wire,
             )
         except BaseException:
@@ -254,7 +249,6 @@ class Folding:
             reason = refused.get(index)
             if reason is None:
                 shard.committed(commit)
-                self.changes += len(commit.changes)
             elif reason == b"CONFLICT":
                 _reload(shard, [commit])
             else:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from time import monotonic
 
 from fuseline.events.backend import Backend
+from fuseline.events.keys import ShardKeys
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
 
@@ -15,6 +16,20 @@ LEASE_MS = 2000
 RENEW_SECONDS = 0.5
 
 _log = get_logger("projector")
+
+
+def lease_call(
+    shard: ShardKeys, owner: str, token: int, *, by_force: bool = False
+) -> tuple[str, tuple[str, ...], tuple[str | int, ...]]:
+    """The call that takes or renews a shard's lease; token 0 if none is held."""
+    return "lease", (shard.lease, shard.fence), (owner, LEASE_MS, token, int(by_force))
+
+
+async def projected_shards(backend: Backend, wire: Wire) -> set[int]:
+    """The shards whose lease somebody holds now."""
+    shards = backend.keys.shards
+    replies = await wire.call_many([("EXISTS", shard.lease) for shard in shards])
+    return {shard.shard for shard, held in zip(shards, replies, strict=True) if held == 1}
 
 
 class Leases:
@@ -32,14 +47,7 @@ class Leases:
         sent = monotonic()
         shards = self._backend.keys.shards
         replies = await self._backend.fcall_many(
-            [
-                (
-                    "lease",
-                    (keys.lease, keys.fence),
-                    (self.owner, LEASE_MS, self.tokens.get(keys.shard, 0), 0),
-                )
-                for keys in shards
-            ],
+            [lease_call(keys, self.owner, self.tokens.get(keys.shard, 0)) for keys in shards],
             self.wire,
         )
         won, lost = [], []

@@ -15,6 +15,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit
+from fuseline.projections.leases import projected_shards
 
 
 class AgentStatus(Struct, frozen=True, kw_only=True):
@@ -73,7 +74,6 @@ async def overview(
         BackendUnavailableError: the server does not answer.
     """
     now_ms = await backend.learn_time(wire)
-    shards = backend.keys.shards
     agents: list[AgentKeys] = []
     if names is None:
         async for page in list_agents(backend, wire=wire):
@@ -84,8 +84,8 @@ async def overview(
     for start in range(0, len(agents), 500):
         statuses += await _read(backend, agents[start : start + 500], now_ms, wire)
     statuses.sort(key=_order)
-    leases = await (wire or backend.wire).call_many([("EXISTS", shard.lease) for shard in shards])
-    unprojected = frozenset(n for n, held in enumerate(leases) if held != 1)
+    projected = await projected_shards(backend, wire or backend.wire)
+    unprojected = frozenset(range(len(backend.keys.shards))) - projected
     return Overview(now_ms, statuses, unprojected)
 
 

@@ -18,8 +18,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit
-from fuseline.projections.folding import FEED_LENGTH
-from fuseline.projections.leases import LEASE_MS
+from fuseline.projections.leases import LEASE_MS, lease_call
 from fuseline.projections.replay import (
     OnEvents,
     Replay,
@@ -200,7 +199,7 @@ class _Job:
         """Stores the circuits; returns the agents that were refused, with the reason."""
         if not commits:
             return {}
-        function, keys, arguments = commit_call(self._shard, token, commits, FEED_LENGTH)
+        function, keys, arguments = commit_call(self._shard, token, commits)
         reply = await self._backend.fcall(function, keys, arguments, self._wire)
         if reply[0] == b"FENCED":
             raise self._taken()
@@ -210,13 +209,8 @@ class _Job:
         }
 
     async def _call_lease(self, token: int, *, by_force: bool = False) -> int:
-        shard = self._shard
-        held: int = await self._backend.fcall(
-            "lease",
-            (shard.lease, shard.fence),
-            (self._owner, LEASE_MS, token, int(by_force)),
-            self._wire,
-        )
+        call = lease_call(self._shard, self._owner, token, by_force=by_force)
+        held: int = await self._backend.fcall(*call, self._wire)
         if not held:
             raise self._taken()
         return held

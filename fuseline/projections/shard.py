@@ -49,8 +49,8 @@ class ShardProjection:
     def fold(self, agent: AgentKeys, entries: list[Entry]) -> Commit | None:
         """Folds new entries; None if they were all folded before."""
         circuit = self.circuits[agent.name]
-        base = "" if agent.name in self.unstored else circuit.checkpoint
         before = circuit.checkpoint
+        base = "" if agent.name in self.unstored else before
         view = view_of(circuit)
         changes = fold_in_place(circuit, entries)
         if circuit.checkpoint == before:

@@ -7,10 +7,15 @@ from collections.abc import Sequence
 import msgspec
 
 from fuseline.core.circuit import Change, Circuit, CircuitState
+from fuseline.core.fold import fold_in_place
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.log import read_all
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit, encode_change, encode_circuit
+
+FEED_LENGTH = 10_000
+"""Entries a shard's feed keeps; a worker that has missed more loads its circuits again."""
 
 Argument = str | bytes | int | float
 
@@ -75,11 +80,11 @@ def probe_members(circuit: Circuit) -> list[tuple[str, int | str]]:
 
 
 def commit_call(
-    shard: ShardKeys, token: int, commits: Sequence[Commit], feed_length: int
+    shard: ShardKeys, token: int, commits: Sequence[Commit]
 ) -> tuple[str, list[str], list[Argument]]:
     """The call that stores circuits of one shard."""
     keys = [shard.lease, shard.dirty, shard.feed]
-    arguments: list[Argument] = [token, feed_length]
+    arguments: list[Argument] = [token, FEED_LENGTH]
     for commit in commits:
         agent = commit.agent
         keys += (agent.circuit, agent.history, agent.events, agent.probes)
@@ -104,3 +109,15 @@ async def load_circuits(
             raise translate(reply) from reply
         circuits.append(None if reply is None else decode_circuit(reply))
     return circuits
+
+
+async def fold_rest(
+    backend: Backend, agent: AgentKeys, circuit: Circuit, wire: Wire | None = None
+) -> None:
+    """Folds into a circuit, in place, what the log has beyond it.
+
+    Raises:
+        BackendError: the log cannot be read.
+    """
+    async for page in read_all(backend, agent, start=f"({circuit.checkpoint}", wire=wire):
+        fold_in_place(circuit, page)

@@ -90,7 +90,7 @@ async def test_shards_are_shared_out_once_each(
 
 
 async def committed(backend: Backend, token: int, shard: int, *commits: Commit) -> list[object]:
-    return await backend.fcall(*commit_call(backend.keys.shards[shard], token, commits, 1000))
+    return await backend.fcall(*commit_call(backend.keys.shards[shard], token, commits))
 
 
 def commit_of(backend: Backend, agent: str, base: str, circuit: Circuit) -> Commit:
