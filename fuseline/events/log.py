@@ -7,7 +7,7 @@ from typing import Any
 
 from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
 from fuseline.events.backend import Backend
-from fuseline.events.codec import DELAY_FIELD, EVENT_FIELD, decode_event
+from fuseline.events.codec import DELAY_FIELD, EVENT_FIELD, decode_event, parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 
@@ -31,6 +31,22 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
             event = UnreadableEvent(b"", f"no field {EVENT_FIELD.decode()!r}")
         append((int(ms), int(seq), event))
     return entries
+
+
+def parse_wake(fields: list[bytes]) -> tuple[list[bytes], list[tuple[str, list[Entry]]]]:
+    """A wake-up: the agents it names, and for each what it carries, if it carries anything.
+
+    What is carried is the id that the agent's log ended at before, and the new entries.
+    """
+    names = fields[1].split(b"\n")
+    carried: list[tuple[str, list[Entry]]] = []
+    for place in range(2, len(fields), 2):
+        if fields[place] == b"p":
+            carried.append((fields[place + 1].decode(), []))
+        elif fields[place] == b"i":
+            ms, seq = parse_id(fields[place + 1])
+            carried[-1][1].append((ms, seq, decode_event(fields[place + 3])))
+    return names, carried if len(carried) == len(names) else []
 
 
 def _add_delay(event: AnyEvent, fields: list[bytes]) -> None:

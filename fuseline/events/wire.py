@@ -40,7 +40,7 @@ class Wire:
     def __init__(self, pool: ConnectionPool, timeout_seconds: float) -> None:
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         self._timeout_seconds = timeout_seconds
-        self._lock = anyio.Lock()
+        self._lock = anyio.Lock(fast_acquire=True)
         self.commands_sent = 0
 
     async def call(self, *command: str | bytes | float) -> Any:

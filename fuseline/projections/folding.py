@@ -1,6 +1,7 @@
 """Folding and committing the agents of the shards a projector holds."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from time import monotonic
 from typing import Any
 
@@ -24,6 +25,9 @@ _EVENTS_PER_AGENT = 20
 _TICK = encode_event(Tick())
 
 _log = get_logger("projector")
+
+Wave = list[tuple[ShardProjection, AgentKeys]]
+Commits = list[tuple[ShardProjection, Commit]]
 
 
 class Folding:
@@ -105,14 +109,37 @@ class Folding:
                 if name not in ticked:  # our estimate of Redis's time was early
                     shard.schedule(name, deadline)
 
-    async def fold_wave(self, shards: Iterable[ShardProjection]) -> None:
+    async def fold_noticed(self, shards: Sequence[ShardProjection]) -> None:
         """Folds and commits some of what has been noticed, at most `wave_events` events or so."""
+        # What came with wake-ups first: it needs no reading, and is what somebody waits for.
+        await self._commit(self._fold_carried(shards))
         wave = await self._choose(shards)
         if not wave:
             return
-        count = max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
-        replies = await self._read(wave, count + 1)
-        commits: dict[int, tuple[ShardProjection, list[Commit]]] = {}
+        replies = await self._read(wave)
+        commits: Commits = []
+        try:
+            await self._fold(wave, replies, commits)
+        except BaseException:
+            # Folded in memory but not stored: what Redis holds decides.
+            for shard, commit in commits:
+                _reload(shard, [commit])
+            raise
+        await self._commit(commits)
+
+    def _fold_carried(self, shards: Iterable[ShardProjection]) -> Commits:
+        """Folds what came with wake-ups; nothing has to be read for it."""
+        commits: Commits = []
+        for shard in shards:
+            for name, entries in shard.take_carried():
+                self.events_folded += len(entries)
+                if commit := shard.fold(self._backend.keys.agent(name), entries):
+                    commits.append((shard, commit))
+        return commits
+
+    async def _fold(self, wave: Wave, replies: Sequence[Any], commits: Commits) -> None:
+        """Folds what was read of each agent; notices again those that have more."""
+        count = self._count(wave)
         for (shard, agent), reply in zip(wave, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
@@ -127,17 +154,19 @@ class Folding:
             commit = shard.fold(agent, parse_entries(reply))
             self.events_folded += len(reply)
             if commit is not None:
-                commits.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
-        await self._commit(list(commits.values()))
+                commits.append((shard, commit))
 
-    async def _read(
-        self, wave: Sequence[tuple[ShardProjection, AgentKeys]], count: int
-    ) -> list[Any]:
+    def _count(self, wave: Wave) -> int:
+        """How many events of each agent of the wave are folded at once."""
+        return max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
+
+    async def _read(self, wave: Wave) -> list[Any]:
         """Raw entries of each agent from the last event that was folded on, that one included.
 
         If it is not there any more, the log has lost it, and what comes now may be the same
         outcomes sent again.
         """
+        count = self._count(wave) + 1
         groups: dict[int, list[int]] = {}
         for place, (shard, _) in enumerate(wave):
             groups.setdefault(shard.keys.shard, []).append(place)
@@ -166,15 +195,13 @@ class Folding:
                 found[by_key[key]] = entries
         return found
 
-    async def _choose(
-        self, shards: Iterable[ShardProjection]
-    ) -> list[tuple[ShardProjection, AgentKeys]]:
+    async def _choose(self, shards: Iterable[ShardProjection]) -> Wave:
         """The agents of the next wave, their circuits loaded."""
-        wave: list[tuple[ShardProjection, AgentKeys]] = []
+        wave: Wave = []
         for shard in shards:
             agents = [
                 self._backend.keys.agent(name)
-                for name in list(shard.pending)[: _AGENTS_PER_WAVE - len(wave)]
+                for name in islice(shard.pending, _AGENTS_PER_WAVE - len(wave))
             ]
             if missing := [agent for agent in agents if agent.name not in shard.circuits]:
                 await self._load(shard, missing)
@@ -210,35 +237,38 @@ class Folding:
         _log.error("log_lost_events", agent=agent.name, was=was, now=circuit.checkpoint)
         shard.put(agent.name, circuit, stored=stored is not None)
         commit = Commit(agent, base, circuit, [note], view_changed=True, anew=True)
-        await self._commit([(shard, [commit])])
+        await self._commit([(shard, commit)])
 
-    async def _commit(self, work: Sequence[tuple[ShardProjection, list[Commit]]]) -> None:
+    async def _commit(self, commits: Commits) -> None:
+        by_shard: dict[int, tuple[ShardProjection, list[Commit]]] = {}
+        for shard, commit in commits:
+            by_shard.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
         chunks = [
-            (shard, commits[start : start + _AGENTS_PER_COMMIT])
-            for shard, commits in work
-            for start in range(0, len(commits), _AGENTS_PER_COMMIT)
+            (shard, listed[start : start + _AGENTS_PER_COMMIT])
+            for shard, listed in by_shard.values()
+            for start in range(0, len(listed), _AGENTS_PER_COMMIT)
         ]
         if not chunks:
             return
         try:
             replies = await self._backend.fcall_many(
-                [commit_call(s.keys, s.token, commits) for s, commits in chunks],
+                [commit_call(shard.keys, shard.token, listed) for shard, listed in chunks],
                 self._wire,
             )
         except BaseException:
             # Unknown whether it was carried out: what Redis holds decides.
-            for shard, commits in chunks:
-                _reload(shard, commits)
+            for shard, listed in chunks:
+                _reload(shard, listed)
             raise
         failed: Exception | None = None
-        for (shard, commits), reply in zip(chunks, replies, strict=True):
+        for (shard, listed), reply in zip(chunks, replies, strict=True):
             if isinstance(reply, Exception):
-                _reload(shard, commits)
+                _reload(shard, listed)
                 failed = reply
             elif reply[0] == b"FENCED":
                 shard.lost = True
             else:
-                self._committed(shard, commits, dict(zip(reply[1::2], reply[2::2], strict=True)))
+                self._committed(shard, listed, dict(zip(reply[1::2], reply[2::2], strict=True)))
         if failed is not None:
             raise translate(failed) from failed
 

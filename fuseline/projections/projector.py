@@ -12,6 +12,7 @@ import anyio
 from fuseline.core.circuit import NEVER_MS
 from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.events.backend import Backend
+from fuseline.events.log import parse_wake
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command
 from fuseline.projections.folding import Folding
@@ -111,7 +112,7 @@ class Projector:
                 await self._folding.tick(shards)
                 if not any(shard.pending for shard in shards):
                     await self._wait_for_events(shards)
-                await self._folding.fold_wave(shards)
+                await self._folding.fold_noticed(shards)
                 if monotonic() - self._swept_at > SWEEP_SECONDS:
                     self._swept_at = monotonic()
                     await self._backend.learn_time()
@@ -171,11 +172,16 @@ class Projector:
         for key, entries in reply or ():
             shard = by_key[key]
             shard.wake_position = entries[-1][0].decode()
-            for hint in {fields[1] for _, fields in entries}:
-                if hint == b"*":
+            for _, fields in entries:
+                listed, carried = parse_wake(fields)
+                names = list(self._backend.keys.names(listed))
+                if listed == [b"*"]:
                     unnamed.append(shard)
+                elif len(names) == len(carried):
+                    for name, (ended, events) in zip(names, carried, strict=True):
+                        shard.carry(name, ended, events)
                 else:
-                    shard.notice(self._backend.keys.names(hint.split(b"\n")))
+                    shard.notice(names)
         if monotonic() - self._asked_at > _HINTS_SECONDS:
             # Wake-ups are trimmed under load, so they are not waited for alone.
             self._asked_at = monotonic()

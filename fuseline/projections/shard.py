@@ -22,7 +22,8 @@ class ShardProjection:
         self.wake_position = "0-0"
         self.circuits: dict[str, Circuit] = {}
         self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
-        self.pending: dict[str, None] = {}  # agents with events to fold, in order of notice
+        self.pending: dict[str, None] = {}  # agents with events to read and fold, as noticed
+        self.carried: dict[str, list[Entry]] = {}  # events at hand, each from its checkpoint on
         self.broken: dict[str, str] = {}  # agents set aside because of their keys, with the reason
         self._deadlines: list[tuple[int, str]] = []
         self._next_deadline: dict[str, int] = {}
@@ -30,6 +31,33 @@ class ShardProjection:
     def notice(self, names: Iterable[str]) -> None:
         """Remembers that agents have new events."""
         self.pending.update(dict.fromkeys(names))
+
+    def carry(self, agent: str, ended: str, entries: list[Entry]) -> None:
+        """Takes events that came with a wake-up; `ended` is the id before the first of them.
+
+        What does not continue where the circuit stands has to be read, unless it is folded already.
+        (Or its log went back; then the agent stays dirty, and is read for that.)
+        """
+        if agent in self.pending:
+            return
+        circuit = self.circuits.get(agent)
+        at_hand = self.carried.get(agent)
+        if circuit is not None:
+            stands = f"{at_hand[-1][0]}-{at_hand[-1][1]}" if at_hand else circuit.checkpoint
+            if stands == ended:
+                self.carried.setdefault(agent, []).extend(entries)
+                return
+            if not at_hand and entries and entries[-1][:2] <= circuit.position:
+                return
+        self.carried.pop(agent, None)
+        self.pending[agent] = None
+
+    def take_carried(self) -> Iterable[tuple[str, list[Entry]]]:
+        """Hands over what came with wake-ups, for `fold`."""
+        if not self.carried:
+            return ()
+        carried, self.carried = self.carried, {}
+        return carried.items()
 
     def put(self, agent: str, circuit: Circuit, *, stored: bool) -> None:
         """Takes a circuit as it stands in Redis, or the initial one."""
@@ -43,6 +71,8 @@ class ShardProjection:
     def forget(self, agent: str) -> None:
         """Drops a circuit that is not what Redis holds; it is loaded again when needed."""
         self.circuits.pop(agent, None)
+        if self.carried.pop(agent, None):
+            self.pending[agent] = None
         self.unstored.discard(agent)
         self._next_deadline.pop(agent, None)
 

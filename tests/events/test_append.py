@@ -197,7 +197,7 @@ async def test_agents_with_new_outcomes_are_marked_and_announced(backend: Backen
         [a.encode(), b.encode()], key=[a.encode(), b.encode()].index
     ) or set(await backend.wire.call("SMEMBERS", shard.dirty)) == {a.encode(), b.encode()}
     woken = await backend.wire.call("XRANGE", shard.wake, "-", "+")
-    assert woken[-1][1] == [b"a", f"{a}\n{b}".encode()]
+    assert woken[-1][1][:2] == [b"a", f"{a}\n{b}".encode()]
     await append_many(backend, [(a, some(1)), (b, some(1, 2))])  # nothing new: nobody is woken
     assert len(await backend.wire.call("XRANGE", shard.wake, "-", "+")) == len(woken)
     await append(backend, c, [failure(seq=3)], first=3)

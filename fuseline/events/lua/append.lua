@@ -1,3 +1,7 @@
+-- Arguments of an append whose events travel with the wake-up; reading them would cost the
+-- projector a round trip.
+local MOST_CARRIED = 24
+
 -- append: outcomes of one producer into the streams of a shard, once each and without gaps.
 -- keys: producers, dirty, wake, then (events, probes) for each agent
 -- args: producer, producer name, incarnation, first sequence number, delay ms ('' if none),
@@ -28,6 +32,7 @@ local function append(keys, args)
   local skip = last + 1 - first
   local now = now_ms()
   local ids, errors, touched, fresh = {}, {}, {}, 0
+  local carried = delay == '' and #args <= MOST_CARRIED and {}
   local at = 7
   for agent = 1, agents do
     local agent_name, count = args[at], tonumber(args[at + 1])
@@ -35,6 +40,11 @@ local function append(keys, args)
     local id = false
     local from = math.min(skip, count)
     skip = skip - from
+    if carried and from < count then
+      local ended = redis.pcall('XREVRANGE', events, '+', '-', 'COUNT', 1)
+      carried[#carried + 1] = 'p'
+      carried[#carried + 1] = ended[1] and ended[1][1] or '0-0'
+    end
     for i = from + 1, count do
       local reply
       if delay == '' then
@@ -49,6 +59,9 @@ local function append(keys, args)
         break
       end
       id = reply
+      if carried then
+        for _, part in ipairs({'i', id, 'e', args[at + 1 + i]}) do carried[#carried + 1] = part end
+      end
     end
     fresh = fresh + count - from
     if id then
@@ -86,7 +99,8 @@ local function append(keys, args)
     redis.call('HSET', keys[1], producer,
       string.format('%d %d %d %s', incarnation, last, now, name))
     if #touched > 0 then
-      wake(keys[3], #touched <= 8 and table.concat(touched, '\n') or '*')
+      local names = #touched <= 8 and table.concat(touched, '\n') or '*'
+      wake(keys[3], names, #errors == 0 and names ~= '*' and carried)
     end
   end
 

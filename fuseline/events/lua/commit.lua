@@ -53,7 +53,9 @@ local function commit(keys, args)
     elseif (stored or '') ~= args[at + 1] then
       reason = 'CONFLICT'
     else
-      local kind = redis.call('TYPE', keys[key + 1])
+      -- Half a commit must not happen, so the one key that may fail is looked at before.
+      local entries = at + 5 + tonumber(args[at + 4])
+      local kind = args[entries] ~= '0' and redis.call('TYPE', keys[key + 1]) or 'none'
       kind = type(kind) == 'table' and kind.ok or kind
       if kind ~= 'none' and kind ~= 'stream' then
         reason = 'WRONGTYPE ' .. keys[key + 1] .. ' is a ' .. kind

@@ -28,8 +28,10 @@ end
 
 -- Tells the projector that agents have new events. Names are a hint for the common case of few;
 -- the dirty set is what counts, and commit keeps it.
-local function wake(wake_key, names)
-  redis.pcall('XADD', wake_key, 'MAXLEN', '~', 1000, '*', 'a', names)
+-- carried: for each named agent the id its log ended at before, 'p' id, then 'i' id 'e' event for
+-- each new event; with it the projector need not read the log. nil: it must.
+local function wake(wake_key, names, carried)
+  redis.pcall('XADD', wake_key, 'MAXLEN', '~', 1000, '*', 'a', names, unpack(carried or {}))
 end
 
 -- Appends an event that must not be overtaken by a probe: acquire_probe refuses until it is folded.

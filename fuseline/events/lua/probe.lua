@@ -16,7 +16,8 @@ local function acquire_probe(keys, args)
   if c[6] and id_after(c[6], c[5]) then return {'BEHIND'} end
 
   -- The id of the event decides when the lease begins, and ids never go back.
-  local now = math.max(now_ms(), id_ms(last_id(keys[3])))
+  local ended = last_id(keys[3])
+  local now = math.max(now_ms(), id_ms(ended))
   local round = epoch
   if state == 'open' then
     local wait = tonumber(c[3]) - now
@@ -50,7 +51,7 @@ local function acquire_probe(keys, args)
   local deadline = id_ms(id) + tonumber(args[3])
   redis.call('ZADD', keys[2], deadline, prefix .. id)
   redis.call('SADD', keys[4], args[1])
-  wake(keys[5], args[1])
+  wake(keys[5], args[1], {'p', ended, 'i', id, 'e', args[4]})
   return {'OK', id, deadline}
 end
 redis.register_function('fuseline_acquire_probe_@VERSION@', acquire_probe)
