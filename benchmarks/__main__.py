@@ -11,14 +11,17 @@ from typing import Any
 
 import redis
 
-from benchmarks import hot_path, probes, reaction, throughput
+from benchmarks import away, executor, hot_path, probes, reaction, tasks, throughput
 from benchmarks.report import machine, write_json
 from benchmarks.server import private_server
 
 PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
+    "away": away.run,
+    "executor": executor.run,
     "hot-path": hot_path.run,
     "probes": probes.run,
     "reaction": reaction.run,
+    "tasks": tasks.run,
     "throughput": throughput.run,
 }
 

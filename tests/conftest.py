@@ -1,11 +1,24 @@
 """Fixtures every test may use: real servers, and a namespace of its own on them."""
 
+import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
 from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Spools that tests leave behind lie in a folder of the run, also those of processes."""
+    before = os.environ.get("XDG_DATA_HOME")
+    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    yield
+    if before is None:
+        del os.environ["XDG_DATA_HOME"]
+    else:
+        os.environ["XDG_DATA_HOME"] = before
 
 
 @pytest.fixture(scope="session")

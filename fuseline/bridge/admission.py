@@ -15,11 +15,8 @@ from fuseline.core.errors import BackendError, ManagerClosedError
 from fuseline.core.events import Mode
 from fuseline.events.keys import AgentKeys
 
-WORD_SECONDS = 2.0
-"""Longest wait for the log's word on a round of probes that is decided but not yet folded."""
-
 FIRST_SECONDS = 2.0
-"""Longest wait for the first view of a circuit, from a server that has answered so far."""
+"""Longest wait for the first view of a circuit, from a server that owes no answer."""
 
 _EARLY_MS = 20
 """How far the estimate of Redis's clock may make a caller early for a probe; it waits then."""
@@ -33,6 +30,11 @@ class Host(Protocol):
     recorder: Recorder
     budget_seconds: float
 
+    @property
+    def first_view_seconds(self) -> float:
+        """Longest wait for the first view of a circuit: short when the server owes an answer."""
+        ...
+
     async def refresh(self, name: str, timeout_seconds: float) -> None:
         """Takes over the circuit's projection as it is now; registers the agent if need be.
 
@@ -42,12 +44,14 @@ class Host(Protocol):
         """
         ...
 
-    async def acquire_probe(self, keys: AgentKeys, epoch: int, lease_ms: int) -> list[bytes]:
+    async def acquire_probe(
+        self, keys: AgentKeys, epoch: int, lease_ms: int, timeout_seconds: float
+    ) -> list[bytes]:
         """Asks for a place in the round; a caller that leaves meanwhile gives the place back.
 
         Raises:
             BackendError: the server cannot say.
-            TimeoutError: not within the budget.
+            TimeoutError: not in time.
         """
         ...
 
@@ -72,7 +76,7 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
             # The one wait that may be long: admitting unseen is how a new worker would let a
             # burst through an open circuit.
             await host.refresh(
-                keys.name, FIRST_SECONDS if circuit.available else host.budget_seconds
+                keys.name, host.first_view_seconds if circuit.available else host.budget_seconds
             )
         except (BackendError, TimeoutError):
             if circuit.view is None:  # else another caller, or the feed, has been here meanwhile
@@ -91,7 +95,7 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
         if own is None or own.state is CircuitState.CLOSED:
             return circuit.admit_alone()
         # Own probes would not be counted with those of others, so the log must speak first.
-        if circuit.refuse_until > monotonic() or not await _spoken(circuit):
+        if circuit.refuse_until > monotonic() or not await _spoken(host, circuit):
             return None
         return await admit(host, keys, circuit)
     if view.state is CircuitState.CLOSED:
@@ -99,15 +103,20 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
     return await _probe(host, keys, circuit)
 
 
-async def _spoken(circuit: LocalCircuit) -> bool:
+async def _spoken(host: Host, circuit: LocalCircuit) -> bool:
     """Waits for the log's word on what this process's own outcomes have opened."""
-    deadline = monotonic() + WORD_SECONDS
+    deadline = monotonic() + host.budget_seconds
     waits = iter(_WAIT_SECONDS)
     while circuit.suspect and circuit.available:
         if monotonic() > deadline:
             return False
         await anyio.sleep(next(waits, _WAIT_SECONDS[-1]))
     return True
+
+
+def _unheard(circuit: LocalCircuit, epoch: int) -> Admission | None:
+    """The budget is spent and the log has not spoken: what this process knows for sure decides."""
+    return Admission(epoch + 1) if circuit.won_round(epoch) else None
 
 
 def _without_log(circuit: LocalCircuit) -> Admission | None:
@@ -123,7 +132,7 @@ def _without_log(circuit: LocalCircuit) -> Admission | None:
 
 async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission | None:
     """Asks for a place in the round; waits for the log where the round is decided already."""
-    deadline = monotonic() + WORD_SECONDS
+    deadline = monotonic() + host.budget_seconds
     waits = iter(_WAIT_SECONDS)
     may_be_early = circuit.view is not None and circuit.view.state is CircuitState.OPEN
     while True:
@@ -133,18 +142,18 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
         lease_seconds = view.config.probe_lease_seconds
         try:
             # The results of this process's own probes must count before it asks for more.
-            await host.recorder.flush(host.budget_seconds)
+            await host.recorder.flush(deadline - monotonic())
             sent = monotonic()
             lease_ms = round((lease_seconds + host.budget_seconds) * 1000)
-            reply = await host.acquire_probe(keys, epoch, lease_ms)
+            reply = await host.acquire_probe(keys, epoch, lease_ms, deadline - sent)
             if reply[0] == b"OK":
                 # The place is kept a little longer than the call may last, so that the result of
                 # a call that is cut off still counts.
                 return Admission(epoch, reply[1].decode(), sent + lease_seconds)
-            await host.refresh(keys.name, host.budget_seconds)
+            await host.refresh(keys.name, deadline - monotonic())
         except (BackendError, TimeoutError):
             # A server that is only slow must not lead to more probes than the limit.
-            return None if circuit.available else _without_log(circuit)
+            return _unheard(circuit, epoch) if circuit.available else _without_log(circuit)
         view = circuit.view
         assert view is not None
         if view.state is CircuitState.CLOSED or circuit.mode() is not Mode.AUTO:
@@ -155,8 +164,10 @@ async def _probe(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admissio
             continue
         # OPEN: not yet due; FULL: all places are out. The other answers mean that the log holds
         # more than the projection does, which its next commit will show.
-        if reply[0] in (b"OPEN", b"FULL") or monotonic() > deadline:
+        if reply[0] in (b"OPEN", b"FULL"):
             return None
+        if monotonic() > deadline:
+            return _unheard(circuit, epoch)
         if circuit.refuse_until > monotonic():
             return None
         await anyio.sleep(next(waits, _WAIT_SECONDS[-1]))

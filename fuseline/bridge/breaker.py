@@ -14,12 +14,13 @@ from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 from opentelemetry import trace
 
 from fuseline.bridge import admission
+from fuseline.bridge.batch import Recorded, Success
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
-from fuseline.bridge.outbox import Recorded, Success
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Mode, Outcome, Result
 from fuseline.events.keys import AgentKeys
@@ -67,6 +68,7 @@ class CircuitBreaker:
         self.name = keys.name
         self.keys = keys
         self.initial_config = config  # what the agent is registered with if it is not there yet
+        self.endpoint: Endpoint | None = None  # the same, once the executor has called it
         self.local = circuit
         self.last_event_id = (0, 0)  # id of the last acknowledged outcome
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
@@ -133,21 +135,21 @@ class CircuitBreaker:
         """
         local = self.local
         epoch = local.admit_epoch
-        if epoch < 0 and not kwargs:
-            # The other hot path: refusing. A fresh exception each time, because one that is raised
-            # again and again keeps every traceback it ever had.
+        if epoch < 0 or self.classifier is not None:
             wait = local.refuse_until - monotonic()
-            if wait > 0:
+            if wait > 0 and not kwargs:
+                # The other hot path: refusing. A fresh exception each time, because one that is
+                # raised again and again keeps every traceback it ever had.
                 self.rejected += 1
                 if wait == inf:
                     wait = 0.0
                 raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
-        fallback = kwargs.pop("fallback", None) if kwargs else None
-        if epoch < 0 or self.classifier is not None:
-            return await self._call(fn, args, kwargs, fallback)
+            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
+        if kwargs:
+            kwargs.pop("fallback", None)
         started = monotonic()
         try:
-            result = fn(*args, **kwargs)
+            result = fn(*args, **kwargs) if kwargs else fn(*args)
             if type(result) is CoroutineType:
                 result = await result
             elif type(result) is AsyncGeneratorType:
@@ -300,6 +302,8 @@ class CircuitBreaker:
         if admission.local:
             # The log knows nothing of this round; for it the outcome is history.
             outcome.epoch, outcome.permit = UNKNOWN_EPOCH, None
+        elif outcome.permit is not None and outcome.result is _SUCCESS:
+            self.local.probe_won(outcome.epoch)
         self._outcomes.append((ended, outcome))
         self._host.recorder.want(self, urgent=True)
         if self.local.suspect:

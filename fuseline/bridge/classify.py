@@ -41,10 +41,16 @@ def classify_error(error: BaseException) -> Verdict:
     """The default for exceptions.
 
     A cancellation says that the caller left, never that the agent failed. A call that another
-    breaker or bulkhead refused has not been sent.
+    breaker or bulkhead refused has not been sent. An error that knows more brings its `verdict`
+    along, as those of the executor do.
     """
     if isinstance(error, asyncio.CancelledError) or not isinstance(error, Exception):
         return Verdict(Result.ABANDONED)
+    if isinstance(verdict := getattr(error, "verdict", None), Verdict):
+        try:
+            return _checked(verdict) or PLAIN_SUCCESS
+        except (TypeError, ValueError, AttributeError):  # a plug-in's mistake
+            return Verdict(Result.FAILURE, type(error).__name__[:_MAX_KIND])
     if isinstance(error, TimeoutError):
         return Verdict(Result.TIMEOUT, type(error).__name__)
     if isinstance(error, CallRefusedError):

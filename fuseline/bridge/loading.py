@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from fuseline.bridge.admission import WORD_SECONDS
+from fuseline.bridge.admission import FIRST_SECONDS
 from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
-from fuseline.core.errors import BackendError
+from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.fold import initial
 from fuseline.events.agents import register
 from fuseline.events.backend import Backend
@@ -22,6 +22,9 @@ from fuseline.projections.store import fold_rest, load_circuits
 
 if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker
+
+WORD_SECONDS = 2.0
+"""Longest wait, behind the callers, for the log's word on this process's own outcomes."""
 
 _RETRY_SECONDS = 0.2
 _CONFIRM_SECONDS = (0.004, 0.004, 0.008, 0.016, 0.032)
@@ -49,6 +52,7 @@ class Loads:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._loading: dict[str, asyncio.Future[None]] = {}
+        self.overdue = False  # a caller has waited its longest in vain, and no load has ended since
         self._confirming: set[str] = set()
 
     async def refresh(self, name: str, timeout_seconds: float) -> None:
@@ -65,8 +69,13 @@ class Loads:
             waiting = asyncio.get_running_loop().create_future()
             self._loading[name] = waiting
             self._host.start_soon(self._refresh, name, waiting)
-        async with asyncio.timeout(timeout_seconds):
-            await asyncio.shield(waiting)
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await asyncio.shield(waiting)
+        except TimeoutError:
+            if timeout_seconds >= FIRST_SECONDS:
+                self.overdue = True
+            raise
 
     async def _refresh(self, name: str, waiting: asyncio.Future[None]) -> None:
         breaker = self._host.breakers[name]
@@ -74,6 +83,8 @@ class Loads:
             breaker.local.update(await self.read(breaker))
             waiting.set_result(None)
         except BackendError as error:
+            if isinstance(error, BackendUnavailableError):
+                self.overdue = True
             waiting.set_exception(error)
             waiting.exception()  # nobody may be left to take it
         except BaseException:
@@ -93,6 +104,7 @@ class Loads:
         """
         circuit = await self.read_projection(breaker)
         await fold_rest(self._host.backend, breaker.keys, circuit)
+        self.overdue = False
         return circuit
 
     async def read_projection(self, breaker: CircuitBreaker) -> Circuit:
@@ -105,7 +117,9 @@ class Loads:
         (circuit,) = await load_circuits(host.backend, [breaker.keys])
         if circuit is not None and circuit.revision:
             return circuit
-        await register(host.backend, breaker.name, breaker.config, host.worker)
+        await register(
+            host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
+        )
         return initial()
 
     async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
@@ -140,7 +154,9 @@ class Loads:
         for keys in agents:
             breaker = host.breakers.get(keys.name)
             if breaker is not None:
-                await register(host.backend, keys.name, breaker.config, host.worker)
+                await register(
+                    host.backend, keys.name, breaker.config, host.worker, endpoint=breaker.endpoint
+                )
 
     async def regain(self, shard: int, breakers: Sequence[CircuitBreaker]) -> None:
         """After a gap in a shard's feed: loads its circuits again.

@@ -13,7 +13,7 @@ from math import inf
 
 from msgspec import Struct
 
-from fuseline.bridge.outbox import Success
+from fuseline.bridge.batch import Success
 from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
 from fuseline.core.counting import count_successes
@@ -52,6 +52,7 @@ class LocalCircuit:
         self.closed = False  # the manager is closed; no call is admitted any more
         self.admit_epoch = -1
         self.refuse_until = 0.0
+        self._probes_won = (0, 0)  # a round, and its probes that succeeded here
         self.refuse_cause = ""
         self.slow_seconds = inf
         self._seq = 0
@@ -161,6 +162,17 @@ class LocalCircuit:
             self._fold_own(outcome, self._clock.at_ms(ended))
             if self.own.epoch != epoch:
                 self.set_gate()
+
+    def probe_won(self, epoch: int) -> None:
+        """A probe that the log has permitted in the round `epoch` has succeeded here."""
+        won = self._probes_won[1] if self._probes_won[0] == epoch else 0
+        self._probes_won = epoch, won + 1
+
+    def won_round(self, epoch: int) -> bool:
+        """Whether probes of this process alone have closed the circuit in the round `epoch`."""
+        won_epoch, won = self._probes_won
+        view = self.view
+        return view is not None and won_epoch == epoch and won >= view.config.half_open_max_calls
 
     def record_successes(self, successes: Sequence[Success]) -> None:
         """Folds own quick successes, in order."""

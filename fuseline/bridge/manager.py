@@ -8,20 +8,24 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import anyio
 import anyio.abc
 
-from fuseline.bridge import loading, probing
+from fuseline.bridge import budget, loading, probing
+from fuseline.bridge.admission import FIRST_SECONDS
 from fuseline.bridge.breaker import CircuitBreaker
 from fuseline.bridge.classify import Classifier
 from fuseline.bridge.local import LocalCircuit
 from fuseline.bridge.recorder import Recorder
+from fuseline.bridge.spool.files import Durability, SpoolSettings
+from fuseline.bridge.spool.life import Spooling
 from fuseline.core.circuit import Circuit
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.errors import BackendError, ConfigError
+from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.events.keys import AgentKeys, check_name
@@ -30,11 +34,11 @@ from fuseline.events.settings import BackendSettings
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
 
-BUDGET_SECONDS = 0.25
-"""Longest wait for one answer of the server on a caller's path; only probes wait at all."""
-
 DRAIN_SECONDS = 5.0
 """Longest wait, when closing, for the last outcomes to reach the log."""
+
+OWED_SECONDS = 0.25
+"""A server that owes the recorder an answer for longer is not waited for by a first call."""
 
 _RESTART_SECONDS = 1.0
 
@@ -59,8 +63,10 @@ class CircuitBreakerManager:
         worker: str,
         projector: bool,
         budget_seconds: float,
+        spool: SpoolSettings,
     ) -> None:
         self.settings = settings
+        self.spool_settings = spool
         self.default_config = config
         self.worker = worker
         self.budget_seconds = budget_seconds
@@ -86,7 +92,10 @@ class CircuitBreakerManager:
         config: CircuitBreakerConfig | None = None,
         worker: str | None = None,
         projector: bool = True,
-        budget_seconds: float = BUDGET_SECONDS,
+        budget_seconds: float | None = None,
+        durability: Durability = "memory",
+        spool_dir: str | Path | None = None,
+        spool_max_bytes: int | None = None,
         environ: Mapping[str, str] | None = None,
     ) -> Self:
         """Prepares a manager; `async with` connects it.
@@ -98,21 +107,26 @@ class CircuitBreakerManager:
             config: for agents registered from here; None: from CIRCUIT_BREAKER_* variables.
             worker: name of this process in events and explanations; None: host, pid and a suffix.
             projector: whether to fold the log here too, whenever nobody else does.
-            budget_seconds: longest wait for one answer of the server on a caller's path.
+            budget_seconds: longest wait for the server on a caller's path; only probes wait. None:
+                FUSELINE_BUDGET_SECONDS, else 0.05.
+            durability: "disk": `flush` is content when outcomes are on disk, synced, so that it
+                needs no server; "memory": when they are in the log.
+            spool_dir: where outcomes wait while the server is away; None: FUSELINE_SPOOL_DIR, else
+                below the data folder.
+            spool_max_bytes: most they may take there; None: FUSELINE_SPOOL_MAX_BYTES, else 256 MiB.
             environ: the environment; None: that of the process.
 
         Raises:
             ConfigError: an argument or variable is not allowed.
         """
         environ = os.environ if environ is None else environ
-        if not budget_seconds > 0:
-            raise ConfigError("budget_seconds", budget_seconds, "a number above 0")
         return cls(
             BackendSettings.from_env(environ, url, namespace, shards),
             CircuitBreakerConfig.from_env(environ) if config is None else config,
             worker=check_name("worker", worker or default_worker_name()),
             projector=projector,
-            budget_seconds=budget_seconds,
+            budget_seconds=budget.budget_seconds(environ, budget_seconds),
+            spool=SpoolSettings.from_env(environ, spool_dir, spool_max_bytes, durability),
         )
 
     # --- for callers ---
@@ -149,15 +163,25 @@ class CircuitBreakerManager:
     async def flush(self, timeout_seconds: float = DRAIN_SECONDS) -> None:
         """Waits until every outcome recorded so far is in the log.
 
+        With `durability="disk"` it is enough that they are on disk.
+
         Raises:
             BackendUnavailableError: not within `timeout_seconds`; the outcomes are kept.
         """
-        await self.recorder.flush(timeout_seconds)
+        if self.spool_settings.durability == "disk":
+            await self.recorder.secure(timeout_seconds)
+        else:
+            await self.recorder.flush(timeout_seconds)
 
     @property
     def outcomes_dropped(self) -> int:
         """Outcomes that did not reach the log and never will; anything but 0 has been logged."""
         return self.recorder.dropped
+
+    @property
+    def unprojected(self) -> frozenset[int]:
+        """Shards that nobody projects now; the breakers of their agents decide alone."""
+        return self._unprojected
 
     # --- life ---
 
@@ -210,8 +234,14 @@ class CircuitBreakerManager:
                 url = embedded.url if embedded else None
                 self.backend = await Backend.open(self.settings, url)
                 stack.push_async_callback(self.backend.close)
+                spooling = Spooling(self.spool_settings, self.backend, self.worker, self._config_of)
+                stack.push_async_callback(spooling.close)
                 self.recorder = Recorder(
-                    self.backend, self.worker, self.breakers.get, self._loads.restore
+                    self.backend,
+                    self.worker,
+                    self.breakers.get,
+                    self._loads.restore,
+                    spooling.make_keeper,
                 )
                 feed = FeedReader(self.backend, self._on_view, self._on_gap, self._on_health)
                 await feed.start()
@@ -221,6 +251,8 @@ class CircuitBreakerManager:
                 return
             async with anyio.create_task_group() as self._tasks:
                 self._tasks.start_soon(self._supervise, "recorder", self.recorder.run)
+                self._tasks.start_soon(self._supervise, "spool", self.recorder.spool)
+                self._tasks.start_soon(self._supervise, "adoption", spooling.adopt)
                 self._tasks.start_soon(self._supervise, "feed", feed.run)
                 if embedded is not None:
                     self._tasks.start_soon(self._supervise, "embedded server", embedded.keep)
@@ -234,7 +266,10 @@ class CircuitBreakerManager:
                 try:
                     await self.recorder.flush(DRAIN_SECONDS)
                 except BackendError as error:
-                    _log.error("outcomes_lost_at_close", error=str(error))
+                    if await self.recorder.put_away():
+                        _log.warning("outcomes_spooled_at_close", error=str(error))
+                    else:
+                        _log.error("outcomes_lost_at_close", error=str(error))
                 self._tasks.cancel_scope.cancel()
 
     async def _project(self) -> None:
@@ -257,9 +292,18 @@ class CircuitBreakerManager:
         """See `admission.Host`."""
         await self._loads.refresh(name, timeout_seconds)
 
-    async def acquire_probe(self, keys: AgentKeys, epoch: int, lease_ms: int) -> list[bytes]:
+    @property
+    def first_view_seconds(self) -> float:
         """See `admission.Host`."""
-        return await probing.acquire(self, keys, epoch, lease_ms)
+        # One caller may find out that the server hangs; those who come later need not.
+        silent = self.recorder.owed_seconds > OWED_SECONDS or self._loads.overdue
+        return self.budget_seconds if silent else FIRST_SECONDS
+
+    async def acquire_probe(
+        self, keys: AgentKeys, epoch: int, lease_ms: int, timeout_seconds: float
+    ) -> list[bytes]:
+        """See `admission.Host`."""
+        return await probing.acquire(self, keys, epoch, lease_ms, timeout_seconds)
 
     def begin_unseen(self, name: str) -> None:
         """See `admission.Host`."""
@@ -278,6 +322,10 @@ class CircuitBreakerManager:
         if not circuit.revision:  # nothing is projected yet
             circuit = await self._loads.read(breaker)
         return circuit.at(self.backend.clock.now_ms())
+
+    def _config_of(self, agent: str) -> CircuitBreakerConfig | None:
+        breaker = self.breakers.get(agent)
+        return breaker.config if breaker else None
 
     def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Runs a job under the manager's task group."""
@@ -299,6 +347,11 @@ class CircuitBreakerManager:
         self.start_soon(self._loads.regain, shard, lost)
 
     def _on_health(self, available: bool, unprojected: frozenset[int]) -> None:
+        if not available or unprojected > self._unprojected:
+            reason = "no projector" if available else "no server"
+            _log.warning("deciding_alone", reason=reason, shards=sorted(unprojected) or "all")
+        elif not unprojected:
+            _log.warning("log_decides_again")
         self.available, self._unprojected = available, unprojected
         back = []
         for breaker in self.breakers.values():

@@ -23,14 +23,15 @@ class Host(Protocol):
     backend: Backend
     recorder: Recorder
     breakers: dict[str, CircuitBreaker]
-    budget_seconds: float
 
     def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Runs a job under the manager's task group."""
         ...
 
 
-async def acquire(host: Host, keys: AgentKeys, epoch: int, lease_ms: int) -> list[bytes]:
+async def acquire(
+    host: Host, keys: AgentKeys, epoch: int, lease_ms: int, timeout_seconds: float
+) -> list[bytes]:
     """The reply of `acquire_probe`.
 
     The request runs in a task of its own: cancelling the caller cannot take it back, so when the
@@ -38,12 +39,12 @@ async def acquire(host: Host, keys: AgentKeys, epoch: int, lease_ms: int) -> lis
 
     Raises:
         BackendError: the server cannot say.
-        TimeoutError: not within the budget.
+        TimeoutError: not in time.
     """
     answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
     host.start_soon(_ask, host, keys, epoch, lease_ms, answer)
     try:
-        async with asyncio.timeout(host.budget_seconds):
+        async with asyncio.timeout(timeout_seconds):
             return await asyncio.shield(answer)
     except BaseException:
         if answer.done() and not answer.cancelled() and answer.exception() is None:

@@ -10,6 +10,7 @@ import typer
 import fuseline
 from fuseline.cli.check import rebuild_command, verify_command
 from fuseline.cli.configure import configure_agent
+from fuseline.cli.dead import dead
 from fuseline.cli.doctor import doctor
 from fuseline.cli.exits import EPILOG, Exit
 from fuseline.cli.force import force
@@ -17,8 +18,11 @@ from fuseline.cli.options import Options, with_options
 from fuseline.cli.projector import projector
 from fuseline.cli.state import state
 from fuseline.cli.status import status
+from fuseline.cli.submit import submit
+from fuseline.cli.task import task
 from fuseline.cli.timeline import timeline
 from fuseline.cli.up import up
+from fuseline.cli.worker import worker
 
 __all__ = ["app", "main"]
 
@@ -54,11 +58,15 @@ def _before(
 for _name, _command, _panel in (
     ("up", up, "Run"),
     ("projector", projector, "Run"),
+    ("worker", worker, "Run"),
     ("status", status, "Look"),
     ("timeline", timeline, "Look"),
     ("state", state, "Look"),
     ("force", force, "Change"),
     ("configure", configure_agent, "Change"),
+    ("submit", submit, "Tasks"),
+    ("task", task, "Tasks"),
+    ("dead", dead, "Tasks"),
     ("verify", verify_command, "Check"),
     ("rebuild", rebuild_command, "Check"),
     ("doctor", doctor, "Check"),

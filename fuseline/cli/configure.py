@@ -1,22 +1,23 @@
-"""`fuseline configure`: change the settings of one agent."""
+"""`fuseline configure`: change the settings of one agent, or register it."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import os
+from typing import Annotated
 
-import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from fuseline.cli import look
+from fuseline.cli.changes import changed, endpoint_rows
 from fuseline.cli.exits import Exit, report_text
 from fuseline.cli.force import check_text, default_actor, projected, wait_until_folded
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.config import RULES, CircuitBreakerConfig
-from fuseline.core.errors import AgentNotFoundError, ConfigError
-from fuseline.events.agents import AgentRecord, configure, read_agent
+from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
+from fuseline.events.agents import AgentRecord, configure, read_agent, register
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import config_document
 
@@ -28,10 +29,14 @@ def configure_agent(
         list[str] | None,
         typer.Argument(
             metavar="FIELD=VALUE...",
-            help="New values; without any, shows those in force.",
+            help="New values, of the breaker or of the endpoint (url=, headers.NAME=, ...); "
+            "without any, shows those in force.",
             show_default=False,
         ),
     ] = None,
+    register_it: Annotated[
+        bool, typer.Option("--register", help="Register the agent if it is not there yet.")
+    ] = False,
     reason: Annotated[
         str, typer.Option("--reason", "-r", help="Why; it stands in the timeline.")
     ] = "",
@@ -42,20 +47,22 @@ def configure_agent(
     """Show an AGENT's settings, or change some: fuseline configure billing failure_threshold=3."""
 
     async def command(backend: Backend) -> int:
+        who = check_text("actor", actor) if actor is not None else default_actor()
+        why = check_text("reason", reason) if reason else ""
         record = await read_agent(backend, agent)
-        if record is None:
+        if record is None and not register_it:
             raise AgentNotFoundError(agent)
         folded = True
-        if changes:
-            config = _changed(record.config, changes)
-            who = check_text("actor", actor) if actor is not None else default_actor()
-            why = check_text("reason", reason) if reason else ""
-            if config != record.config:
+        if changes or record is None:
+            before = record or AgentRecord(
+                name=agent, config=CircuitBreakerConfig.from_env(os.environ), revision=0
+            )
+            after = changed(before, changes or [])
+            if after != record:
                 async with projected(backend, agent):
-                    record = await configure(
-                        backend, agent, config, revision=record.revision, actor=who, reason=why
-                    )
+                    record = await _store(backend, before, after, who, why)
                     folded = await _wait(backend, agent)
+        assert record is not None
         _show(record, options)
         if not folded:
             report_text(
@@ -75,23 +82,39 @@ async def _wait(backend: Backend, agent: str) -> bool:
     return await wait_until_folded(backend, agent, control.decode())
 
 
-def _changed(config: CircuitBreakerConfig, changes: list[str]) -> CircuitBreakerConfig:
-    values: dict[str, Any] = {}
-    for change in changes:
-        name, equals, text = change.partition("=")
-        name = name.strip()
-        if not equals or name not in RULES:
-            raise ConfigError("change", change, f"FIELD=VALUE with a field of {', '.join(RULES)}")
-        if name in values:
-            raise ConfigError(name, text, "a field that is named once")
-        values[name] = RULES[name].check(RULES[name].parse(text, name), name)
-    return msgspec.structs.replace(config, **values)
+async def _store(
+    backend: Backend, before: AgentRecord, after: AgentRecord, who: str, why: str
+) -> AgentRecord:
+    if not before.revision:
+        made = await register(backend, after.name, after.config, who, endpoint=after.endpoint)
+        if (made.config, made.endpoint) == (after.config, after.endpoint):
+            return made
+        raise RevisionConflictError(
+            f"agent {after.name!r} has been registered by somebody else meanwhile; read it again"
+        )
+    return await configure(
+        backend,
+        after.name,
+        after.config,
+        revision=before.revision,
+        actor=who,
+        reason=why,
+        endpoint=after.endpoint,
+    )
 
 
 def _show(record: AgentRecord, options: Options) -> None:
     document = config_document(record.config)
     if options.as_json:
-        look.print_json({"agent": record.name, "revision": record.revision, "config": document})
+        endpoint = record.endpoint.shown() if record.endpoint else None
+        look.print_json(
+            {
+                "agent": record.name,
+                "revision": record.revision,
+                "config": document,
+                "endpoint": endpoint,
+            }
+        )
         return
     table = Table.grid(padding=(0, 2))
     for name, value in document.items():
@@ -99,6 +122,8 @@ def _show(record: AgentRecord, options: Options) -> None:
         style = "" if value == RULES[name].default else "bold"
         about = Text(RULES[name].description, style="dim")
         table.add_row(name, Text(word, style=style), about)
+    for name, word, style, description in endpoint_rows(record.endpoint):
+        table.add_row(name, Text(word, style=style), Text(description, style="dim"))
     console = look.console()
     head = Text.assemble((record.name, "bold"), f"  revision {record.revision}")
     look.show(console, head, table)

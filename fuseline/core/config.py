@@ -1,12 +1,11 @@
 """The one configuration type: fields, defaults, bounds, and what the environment sets.
 
 The bounds stand in the annotations alone; validation, the environment, CLI help and API schema
-are made from them.
+are made from them (`rules`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from enum import StrEnum
 from functools import lru_cache
@@ -16,6 +15,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from fuseline.core.errors import ConfigError
+from fuseline.core.rules import Rule, apply_rules, rules_of
 
 ENV_PREFIX = "CIRCUIT_BREAKER_"
 
@@ -93,11 +93,7 @@ class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     ] = 1.0
 
     def __post_init__(self) -> None:
-        for rule in RULES.values():
-            value = getattr(self, rule.name)
-            checked = rule.check(value, rule.name)
-            if checked is not value:
-                msgspec.structs.force_setattr(self, rule.name, checked)
+        apply_rules(self, RULES)
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> CircuitBreakerConfig:
@@ -165,121 +161,5 @@ def _from_wire(*values: Any) -> CircuitBreakerConfig:
     return CircuitBreakerConfig(**dict(zip(RULES, values, strict=False)))
 
 
-class Rule(Struct, frozen=True):
-    """What one field accepts; made from its annotation."""
-
-    name: str
-    kind: type
-    nullable: bool
-    default: Any
-    description: str
-    minimum: float | None = None
-    above: float | None = None
-    maximum: float | None = None
-
-    @property
-    def allowed(self) -> str:
-        """The accepted values, in words."""
-        if self.kind is bool:
-            words = "true or false"
-        elif issubclass(self.kind, StrEnum):
-            words = "one of " + ", ".join(member.value for member in self.kind)
-        else:
-            noun = "a whole number" if self.kind is int else "a number"
-            low = f"above {self.above:g}" if self.above is not None else f"from {self.minimum:g}"
-            words = f"{noun} {low} to {self.maximum:.10g}"
-        return f"{words}, or null to turn it off" if self.nullable else words
-
-    def check(self, value: Any, field: str) -> Any:
-        """Returns the value in its own type.
-
-        Raises:
-            ConfigError: wrong type or out of range, under the name ``field``.
-        """
-        if value is None and self.nullable:
-            return None
-        if self.kind is bool:
-            if isinstance(value, bool):
-                return value
-        elif issubclass(self.kind, StrEnum):
-            if isinstance(value, str) and value in {member.value for member in self.kind}:
-                return self.kind(value)
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
-            number = self._number(value)
-            if number is not None:
-                return number
-        raise ConfigError(field, value, self.allowed)
-
-    def _number(self, value: float) -> float | None:
-        # Only a float can be infinite or nan; an int may be too large to ask.
-        if isinstance(value, float) and not math.isfinite(value):
-            return None
-        if self.kind is int and value != int(value):
-            return None
-        if (
-            (self.minimum is not None and value < self.minimum)
-            or (self.above is not None and value <= self.above)
-            or (self.maximum is not None and value > self.maximum)
-        ):
-            return None
-        if self.kind is int:
-            return value if isinstance(value, int) else int(value)
-        return value if isinstance(value, float) else float(value)
-
-    def parse(self, text: str, field: str) -> Any:
-        """Reads the text form used by the environment and the command line.
-
-        Raises:
-            ConfigError: the text is not of the field's type, under the name ``field``.
-        """
-        word = text.strip()
-        if self.nullable and word.lower() in {"null", "none", "off"}:
-            return None
-        if self.kind is bool:
-            if word.lower() in {"true", "1", "yes", "on"}:
-                return True
-            if word.lower() in {"false", "0", "no", "off"}:
-                return False
-            raise ConfigError(field, text, self.allowed)
-        if issubclass(self.kind, StrEnum):
-            return word.lower()
-        try:
-            return int(word) if self.kind is int else float(word)
-        except ValueError:
-            raise ConfigError(field, text, self.allowed) from None
-
-
-def _rules() -> dict[str, Rule]:
-    info = msgspec.inspect.type_info(CircuitBreakerConfig)
-    assert isinstance(info, msgspec.inspect.StructType)
-    rules = {}
-    for field in info.fields:
-        outer = field.type
-        description = ""
-        if isinstance(outer, msgspec.inspect.Metadata):
-            description = (outer.extra_json_schema or {}).get("description", "")
-            outer = outer.type
-        options = outer.types if isinstance(outer, msgspec.inspect.UnionType) else (outer,)
-        inner = next(o for o in options if not isinstance(o, msgspec.inspect.NoneType))
-        kind: type
-        if isinstance(inner, msgspec.inspect.BoolType):
-            kind = bool
-        elif isinstance(inner, msgspec.inspect.EnumType):
-            kind = inner.cls
-        else:
-            kind = int if isinstance(inner, msgspec.inspect.IntType) else float
-        rules[field.name] = Rule(
-            name=field.name,
-            kind=kind,
-            nullable=len(options) > 1,
-            default=field.default,
-            description=description,
-            minimum=getattr(inner, "ge", None),
-            above=getattr(inner, "gt", None),
-            maximum=getattr(inner, "le", None),
-        )
-    return rules
-
-
-RULES: dict[str, Rule] = _rules()
+RULES: dict[str, Rule] = rules_of(CircuitBreakerConfig)
 """Every field of `CircuitBreakerConfig` with what it accepts, in wire order."""

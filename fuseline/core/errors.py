@@ -135,5 +135,22 @@ class AgentNotFoundError(FuselineError, LookupError):
         return f"agent {self.agent!r} is not registered; `fuseline status` lists those that are"
 
 
+class NoEndpointError(AgentNotFoundError):
+    """The agent is registered, but not where it is; only code of one's own can call it."""
+
+    def __str__(self) -> str:
+        return (
+            f"agent {self.agent!r} has no endpoint; `fuseline configure {self.agent} url=...` "
+            "gives it one"
+        )
+
+
 class RevisionConflictError(FuselineError):
     """The agent was changed by somebody else since it was read."""
+
+
+class TaskNotFoundError(FuselineError, LookupError):
+    """Nothing is known of the task: it never was, or its result is no longer kept."""
+
+    def __str__(self) -> str:
+        return f"task {self.args[0]!r} is not known; results are kept for a while only"

@@ -6,8 +6,10 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
 from fuseline.core.events import ConfigChanged, OverrideSet
 from fuseline.events.backend import Backend
@@ -22,12 +24,14 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     config: CircuitBreakerConfig
     revision: int
+    endpoint: Endpoint | None = None  # None: called by code of the worker's own
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
     """A record behind its revision, as the hash of agents holds it."""
 
     config: list[Any]
+    endpoint: dict[str, Any] | None = None
 
 
 _decoder = msgspec.msgpack.Decoder(_Stored)
@@ -36,8 +40,13 @@ _decoder = msgspec.msgpack.Decoder(_Stored)
 def decode_record(name: str, stored: bytes) -> AgentRecord:
     """Reads a record from the hash of agents."""
     revision, _, raw = stored.partition(b" ")
-    config = CircuitBreakerConfig.from_wire(_decoder.decode(raw).config)
-    return AgentRecord(name=name, config=config, revision=int(revision))
+    fields = _decoder.decode(raw)
+    return AgentRecord(
+        name=name,
+        config=CircuitBreakerConfig.from_wire(fields.config),
+        revision=int(revision),
+        endpoint=None if fields.endpoint is None else Endpoint.from_wire(fields.endpoint),
+    )
 
 
 async def read_agent(backend: Backend, name: str, wire: Wire | None = None) -> AgentRecord | None:
@@ -55,16 +64,19 @@ async def register(
     config: CircuitBreakerConfig,
     actor: str,
     wire: Wire | None = None,
+    *,
+    endpoint: Endpoint | None = None,
 ) -> AgentRecord:
     """Registers an agent that is not there yet; one that is stays as it is.
 
     Returns:
         The record that is in force.
     """
-    reply = await _configure(backend, name, config, 0, actor, "registered", wire)
+    record = AgentRecord(name=name, config=config, revision=1, endpoint=endpoint)
+    reply = await _configure(backend, record, actor, "registered", wire)
     if reply[0] == b"CONFLICT":
         return decode_record(name, reply[1])
-    return AgentRecord(name=name, config=config, revision=1)
+    return record
 
 
 async def configure(
@@ -75,14 +87,29 @@ async def configure(
     revision: int,
     actor: str,
     reason: str = "",
+    endpoint: Endpoint | UnsetType | None = UNSET,
 ) -> AgentRecord:
     """Changes an agent's settings, if it still stands at `revision`.
+
+    Args:
+        backend: the namespace.
+        name: of the agent.
+        config: the new settings of its breaker.
+        revision: what the change is based on.
+        actor: who says it.
+        reason: why.
+        endpoint: where it is from now on; None takes the address away, UNSET leaves it as it is.
 
     Raises:
         AgentNotFoundError: it is not registered.
         RevisionConflictError: it has another revision by now.
     """
-    reply = await _configure(backend, name, config, revision, actor, reason, None)
+    if endpoint is UNSET:
+        # A change in between is no loss: the revision will not fit then.
+        before = await read_agent(backend, name)
+        endpoint = before.endpoint if before else None
+    record = AgentRecord(name=name, config=config, revision=revision + 1, endpoint=endpoint)
+    reply = await _configure(backend, record, actor, reason, None)
     if reply[0] == b"CONFLICT":
         if not reply[1]:
             raise AgentNotFoundError(name)
@@ -91,24 +118,28 @@ async def configure(
             f"agent {name!r} is at revision {current.revision}, the change was made for {revision};"
             " read it again"
         )
-    return AgentRecord(name=name, config=config, revision=revision + 1)
+    return record
 
 
 async def _configure(
     backend: Backend,
-    name: str,
-    config: CircuitBreakerConfig,
-    revision: int,
+    record: AgentRecord,
     actor: str,
     reason: str,
     wire: Wire | None,
 ) -> list[bytes]:
-    wire_config = config.to_wire()
-    event = ConfigChanged(revision + 1, wire_config, actor, reason)
+    config = record.config.to_wire()
+    event = ConfigChanged(record.revision, config, actor, reason)
+    stored = _Stored(config, record.endpoint.to_wire() if record.endpoint else None)
     reply: list[bytes] = await backend.fcall(
         "configure",
-        _control_keys(backend, backend.keys.agent(name)),
-        (name, revision, msgspec.msgpack.encode(_Stored(wire_config)), encode_event(event)),
+        _control_keys(backend, backend.keys.agent(record.name)),
+        (
+            record.name,
+            record.revision - 1,
+            msgspec.msgpack.encode(stored),
+            encode_event(event),
+        ),
         wire,
     )
     return reply

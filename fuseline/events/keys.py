@@ -64,6 +64,45 @@ class ShardKeys(NamedTuple):
     agents: str
 
 
+class TaskKeys(NamedTuple):
+    """The keys of the task queues; one hash tag, so that each function stays in one slot.
+
+    The functions take all of them, in this order. The last three are the beginnings of keys that
+    the functions complete with a task's id or an agent's name.
+    """
+
+    high: str
+    normal: str
+    low: str
+    handed: str
+    results: str
+    parked: str
+    deadlines: str
+    holding: str
+    deferring: str
+    running: str
+    dead: str
+    wake: str
+    task_prefix: str
+    held_prefix: str
+    deferred_prefix: str
+
+    @property
+    def queues(self) -> tuple[str, str, str]:
+        """The queues, the most urgent first."""
+        return self.high, self.normal, self.low
+
+    def task(self, task_id: str) -> str:
+        """The hash of one task.
+
+        Raises:
+            ConfigError: an id that may not stand in a key, or in an HTTP header.
+        """
+        if not check_name("task_id", task_id).isascii():
+            raise ConfigError("task_id", task_id, f"ASCII, and {_ALLOWED_NAME}")
+        return self.task_prefix + task_id
+
+
 class Keys:
     """Spells the keys of a namespace.
 
@@ -77,6 +116,7 @@ class Keys:
             raise ConfigError("shards", shards, f"a whole number from 1 to {MAX_SHARDS}")
         self.namespace = f"{{{namespace}}}:namespace"
         self.shards = [self._shard(shard) for shard in range(shards)]
+        self.tasks = _task_keys(namespace)
         self._agents: dict[str, AgentKeys] = {}
 
     def shard_of(self, agent: str) -> int:
@@ -127,3 +167,24 @@ class Keys:
             f"{tag}:fence",
             f"{tag}:agents",
         )
+
+
+def _task_keys(namespace: str) -> TaskKeys:
+    tag = f"{{{namespace}.tasks}}"
+    return TaskKeys(
+        f"{tag}:queue:high",
+        f"{tag}:queue:normal",
+        f"{tag}:queue:low",
+        f"{tag}:queue:handed",
+        f"{tag}:results",
+        f"{tag}:parked",
+        f"{tag}:deadlines",
+        f"{tag}:holding",
+        f"{tag}:deferring",
+        f"{tag}:running",
+        f"{tag}:dead",
+        f"{tag}:wake",
+        f"{tag}:task:",
+        f"{tag}:held:",
+        f"{tag}:deferred:",
+    )

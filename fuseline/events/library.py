@@ -11,9 +11,12 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 3
+BUILD = 4
 
-_PARTS = ("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep")
+_PARTS = (
+    *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep"),
+    *("tasks", "tasks_take", "tasks_settle", "tasks_tidy"),
+)
 
 LIBRARY_NAME = f"fuseline_{VERSION}"
 

@@ -30,7 +30,7 @@ class Callee:
 async def connected(
     url: str, namespace: str, **options: Any
 ) -> AsyncIterator[CircuitBreakerManager]:
-    options = {"shards": 4, "environ": {}} | options
+    options = {"shards": 4, "environ": {}, "budget_seconds": 2.0} | options
     async with CircuitBreakerManager.connect(url, namespace=namespace, **options) as manager:
         yield manager
 

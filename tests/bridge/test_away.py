@@ -13,6 +13,8 @@ from fuseline import (
 )
 from fuseline.core.events import Mode, OverrideSet, Result
 from fuseline.events.agents import override
+from fuseline.projections.diagnosis import diagnose
+from fuseline.projections.findings import Level
 from tests.bridge.support import Callee, attempt, connected, fail_times
 from tests.logbook import (
     assert_projection_is_the_fold,
@@ -320,3 +322,77 @@ async def test_outcomes_of_a_damaged_log_are_counted_as_dropped_and_hold_up_nobo
         await manager.flush()
         assert manager.outcomes_dropped == (5 if kind == "events" else 0)
         assert len(await outcomes_of(manager.backend, "a")) == 6
+
+
+async def test_a_probe_waits_for_a_hung_server_no_longer_than_the_budget(
+    fresh_server: RealServer, callee: Callee
+) -> None:
+    async with connected(fresh_server.url, NS, budget_seconds=0.05) as manager:
+        breaker = manager.get("a", failing(1, timeout_seconds=0.2))
+        await fail_times(breaker, callee, 1)
+        await eventually(lambda: breaker.local.view.state is CircuitState.OPEN)
+        await manager.flush()
+        await eventually(lambda: breaker.state is CircuitState.HALF_OPEN)
+        fresh_server.pause()
+        for _ in range(10):
+            began = time.monotonic()
+            assert await attempt(breaker, callee.ok) == "rejected"
+            # One budget for all that a probe asks, and not one for each question.
+            assert time.monotonic() - began < 0.05 + 0.1
+            if not manager.available:
+                break
+        fresh_server.resume()
+
+
+async def test_a_hung_server_makes_one_first_call_wait_and_no_other(
+    fresh_server: RealServer, callee: Callee
+) -> None:
+    async with connected(fresh_server.url, NS, budget_seconds=0.05) as manager:
+        await manager.get("seen", failing(3)).call(callee.ok)
+        await manager.flush()
+        fresh_server.pause()
+        assert manager.available  # nobody has noticed yet
+        waits = []
+        for n in range(10):
+            began = time.monotonic()
+            assert await attempt(manager.get(f"new-{n}", failing(3)), callee.ok) == "ok"
+            waits.append(time.monotonic() - began)
+        assert waits[0] < 2.2
+        assert max(waits[1:]) < 0.5
+        fresh_server.resume()
+        await until_back(manager)
+        await manager.flush()
+
+
+async def test_traffic_tells_first_calls_that_the_server_hangs(
+    fresh_server: RealServer, callee: Callee
+) -> None:
+    async with connected(fresh_server.url, NS, budget_seconds=0.05) as manager:
+        await manager.get("seen", failing(3)).call(callee.ok)
+        await manager.flush()
+        fresh_server.pause()
+        await manager.get("seen").call(callee.ok)
+        await eventually(lambda: manager.recorder.owed_seconds > 0.3)
+        began = time.monotonic()
+        assert await attempt(manager.get("new", failing(3)), callee.ok) == "ok"
+        assert time.monotonic() - began < 0.5
+        fresh_server.resume()
+        await manager.flush()
+
+
+async def test_the_log_says_when_this_process_decides_alone_and_why(
+    redis_url: str, namespace: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connected(redis_url, namespace, projector=False) as manager:
+        await eventually(lambda: len(manager.unprojected) == 4)
+        async with open_backend(redis_url, namespace) as backend:
+            (found,) = [f async for f in diagnose(backend) if f.check == "projector"]
+            assert found.level is Level.PROBLEM
+            assert found.text == (
+                "nobody projects shards 0-3: states stand still, workers decide locally"
+            )
+        async with connected(redis_url, namespace):
+            await eventually(lambda: not manager.unprojected)
+    lines = [r for r in caplog.records if r.name == "fuseline.manager"]
+    assert [r.getMessage() for r in lines] == ["deciding_alone", "log_decides_again"]
+    assert (lines[0].reason, lines[0].shards) == ("no projector", [0, 1, 2, 3])

@@ -5,13 +5,14 @@ import random
 
 import pytest
 
-from fuseline import CircuitBreakerManager, CircuitState
+from fuseline import CircuitBreaker, CircuitBreakerManager, CircuitState
 from fuseline.core.circuit import Cause
 from fuseline.events.backend import Backend
 from tests.bridge.support import Callee, attempt, connected, fail_times
 from tests.logbook import append, failing, failure, history_of, outcome, transitions_of
 from tests.members import members
 from tests.projections.support import projecting
+from tests.servers import RealServer
 from tests.waiting import eventually
 
 
@@ -130,6 +131,32 @@ async def test_the_call_after_the_last_successful_probe_is_always_admitted(
         for _ in range(probes + 1):
             assert await attempt(breaker, callee.ok) == "ok"
         assert breaker.state is CircuitState.CLOSED
+
+
+async def test_past_the_budget_what_the_own_probes_have_decided_counts(
+    fresh_server: RealServer, namespace: str, callee: Callee
+) -> None:
+    config = failing(1, timeout_seconds=0.05, half_open_max_calls=2)
+    async with connected(fresh_server.url, namespace, budget_seconds=0.3) as manager:
+        breaker = manager.get("a", config)
+        await fail_times(breaker, callee, 1)
+        await eventually(lambda: not breaker.local.suspect)
+        await eventually(lambda: breaker.state is CircuitState.HALF_OPEN)
+        assert await attempt(breaker, callee.ok) == "ok"
+        assert await attempt(breaker, callee.ok) == "ok"
+        fresh_server.pause()  # the second success is in memory only
+        assert await attempt(breaker, callee.ok) == "ok"
+        assert manager.available  # nobody has noticed, so this was no decision without the log
+        assert breaker.local.view is not None
+        assert breaker.local.view.state is not CircuitState.CLOSED
+        fresh_server.resume()
+        await eventually(lambda: breaker.state is CircuitState.CLOSED)
+        await manager.flush()
+        await eventually(lambda: _calls(breaker, 1))  # and it counts in the log's own round
+
+
+async def _calls(breaker: CircuitBreaker, count: int) -> bool:
+    return (await breaker.snapshot()).calls == count
 
 
 async def test_the_call_after_a_failed_probe_is_always_rejected(

@@ -1,0 +1,1 @@
+"""Outcomes on disk while the server is away: one SQLite file a process, adopted if it dies."""
