@@ -5,7 +5,6 @@ import contextlib
 import json
 import random
 import sqlite3
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from fuseline.bridge.spool.files import SUFFIX, spool_path
 from fuseline.events.backend import Backend
 from tests.faults.proxy import proxied
+from tests.faults.server_faults import FAULTS, NS, killed, make_user, stopped
 from tests.faults.support import (
     Count,
     actors,
@@ -27,71 +27,8 @@ from tests.projections.support import projecting
 from tests.servers import RealServer
 from tests.waiting import eventually
 
-NS = "ns"
 AGENTS = ["a", "b", "c"]
 CONFIG = {"failure_threshold": None, "failure_rate_threshold": None}
-
-Fault = Callable[[RealServer], contextlib.AbstractAsyncContextManager[None]]
-
-
-@contextlib.asynccontextmanager
-async def killed(server: RealServer) -> AsyncIterator[None]:
-    await asyncio.to_thread(server.kill)
-    yield
-    await asyncio.to_thread(server.start)
-
-
-@contextlib.asynccontextmanager
-async def stopped(server: RealServer) -> AsyncIterator[None]:
-    server.pause()
-    yield
-    server.resume()
-
-
-async def tell(server: RealServer, *commands: tuple[str | int, ...]) -> None:
-    async with open_backend(server.url, NS) as backend:
-        for command in commands:
-            await backend.wire.call(*command)
-
-
-@contextlib.asynccontextmanager
-async def full(server: RealServer) -> AsyncIterator[None]:
-    await tell(server, ("CONFIG", "SET", "maxmemory-policy", "noeviction"))
-    await tell(server, ("CONFIG", "SET", "maxmemory", 1))
-    yield
-    await tell_any(server, "CONFIG", "SET", "maxmemory", "0")
-
-
-@contextlib.asynccontextmanager
-async def read_only(server: RealServer) -> AsyncIterator[None]:
-    await tell(server, ("REPLICAOF", "127.0.0.1", 1))
-    yield
-    await tell_any(server, "REPLICAOF", "NO", "ONE")
-
-
-@contextlib.asynccontextmanager
-async def revoked(server: RealServer) -> AsyncIterator[None]:
-    await tell(server, ("ACL", "SETUSER", "worker", "off"), ("CLIENT", "KILL", "USER", "worker"))
-    yield
-    await tell(server, ("ACL", "SETUSER", "worker", "on"))
-
-
-async def tell_any(server: RealServer, *command: str) -> None:
-    """Sends a command to a server that could not make or check a namespace now."""
-    reader, writer = await asyncio.open_unix_connection(server.socket)
-    writer.write(f"*{len(command)}\r\n".encode())
-    writer.write(b"".join(f"${len(part)}\r\n{part}\r\n".encode() for part in command))
-    assert (await reader.readline()).startswith(b"+OK")
-    writer.close()
-
-
-FAULTS: dict[str, Fault] = {
-    "killed": killed,
-    "stopped": stopped,
-    "full": full,
-    "read_only": read_only,
-    "revoked": revoked,
-}
 
 
 def lines(journal: Path) -> list[dict]:
@@ -142,10 +79,8 @@ def on_disk(folder: Path) -> int:
 async def test_a_worker_killed_while_the_server_is_away_loses_nothing_it_acknowledged(
     fresh_server: RealServer, tmp_path: Path, fault: str
 ) -> None:
-    await tell(fresh_server, ("ACL", "SETUSER", "worker", "on", ">secret", "~*", "&*", "+@all"))
-    url = fresh_server.url
-    if fault == "revoked":
-        url = url.replace("unix://", "unix://worker:secret@")
+    user_url = await make_user(fresh_server)
+    url = user_url if fault == "revoked" else fresh_server.url
     options = {"durability": "disk", "spool_dir": str(tmp_path / "spool")}
     journals = [tmp_path / f"{n}.journal" for n in range(3)]
     async with actors(2) as crew:

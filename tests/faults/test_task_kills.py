@@ -61,6 +61,17 @@ class Crew:
         """Whether a worker has got as far as listening to signals."""
         return re.search(rf"worker_started.*-{process.pid}-", self.log.read_text()) is not None
 
+    def has_news_of(self, fault: str) -> bool:
+        """Whether the workers' log shows that they have met the fault."""
+        said = {
+            "stopped": "does not answer in time",
+            "full": "used memory",
+            "read_only": "read only|READONLY",
+            "revoked": "refuses this user",
+            "killed": "cannot be reached",
+        }
+        return re.search(said[fault], self.log.read_text()) is not None
+
     async def submit(self, client: TaskClient) -> None:
         """Submits until told to stop."""
         number = 0
