@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import anyio
 
-from fuseline.bridge.tasks.store import Place, Taken
+from fuseline.bridge.tasks.model import Task
+from fuseline.bridge.tasks.options import WorkerOptions
+from fuseline.bridge.tasks.rooms import Rooms
+from fuseline.bridge.tasks.store import Place, Taken, TaskStore
 from fuseline.bridge.tasks.waiting import BLOCK_SECONDS, Watcher
 from fuseline.core.errors import BackendError
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
-
-if TYPE_CHECKING:
-    from fuseline.bridge.tasks.worker import TaskWorker
 
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _LOOK_SECONDS = 0.05  # how often memory is looked at for circuits that admit calls again
@@ -25,10 +25,34 @@ _MARGIN_SECONDS = 0.001  # the estimate of Redis's clock is about this good
 _log = get_logger("tasks")
 
 
+class Slots(Protocol):
+    """What taking needs of the worker."""
+
+    name: str
+    store: TaskStore
+    rooms: Rooms
+    options: WorkerOptions
+    stopping: bool
+
+    @property
+    def taken(self) -> set[tuple[str, int]]:
+        """Id and token of each task in flight."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """Slots without a task."""
+        ...
+
+    def begin(self, tasks: Iterable[Task], unreadable: Iterable[tuple[str, str, str]]) -> None:
+        """Starts what was taken."""
+        ...
+
+
 class Taker:
     """The loop that fills a worker's slots."""
 
-    def __init__(self, worker: TaskWorker, wire: Wire) -> None:
+    def __init__(self, worker: Slots, wire: Wire) -> None:
         self._worker = worker
         self._wire = wire
         self.watcher = Watcher(worker.store)
@@ -76,12 +100,12 @@ class Taker:
             await self._idle(taken, places, change_at)
 
     async def _take(self, places: dict[str, Place]) -> Taken:
-        worker, consumer = self._worker, self._worker.manager.worker
+        worker, consumer = self._worker, self._worker.name
         if self._unsure:
-            before = set(worker.running)
+            before = worker.taken
             tasks, unreadable = await worker.store.mine(self._wire, consumer)
             # One that is settled meanwhile is in neither set alone.
-            known = before | set(worker.running)
+            known = before | worker.taken
             worker.begin((t for t in tasks if (t.id, t.token) not in known), unreadable)
             self._unsure = False
         now, claim_ms = monotonic(), 0
@@ -99,7 +123,7 @@ class Taker:
     async def _idle(self, taken: Taken, places: dict[str, Place], change_at: float) -> None:
         """Until a slot is free, or there is news, or time has made something due."""
         worker = self._worker
-        clock = worker.manager.backend.clock
+        clock = worker.store.backend.clock
         until = monotonic() + BLOCK_SECONDS
         if taken.soon_ms:
             until = min(until, clock.monotonic(taken.soon_ms) + _MARGIN_SECONDS)

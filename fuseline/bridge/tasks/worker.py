@@ -70,6 +70,7 @@ class TaskWorker:
         handlers: Handlers | None = None,
     ) -> None:
         self.manager = manager
+        self.name = manager.worker
         self.options = options or WorkerOptions()
         self.store = TaskStore(manager.backend)
         # In the log, not only on this machine's disk: another worker may have to know.
@@ -155,6 +156,11 @@ class TaskWorker:
                 _log.warning("leases_not_renewed", error=str(error))
 
     # --- tasks ---
+
+    @property
+    def taken(self) -> set[tuple[str, int]]:
+        """See `taking.Slots`."""
+        return set(self.running)
 
     @property
     def free(self) -> int:
