@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from fuseline.bridge.retry_after import MAX_RETRY_AFTER_SECONDS
 from fuseline.core.errors import CallRefusedError
 from fuseline.core.events import Result
 from fuseline.events.logs import get_logger
@@ -34,7 +35,6 @@ Classifier = Callable[[Any, BaseException | None], "Verdict | Result | None"]
 
 PLAIN_SUCCESS = Verdict(Result.SUCCESS)
 _MAX_KIND = 40
-_MAX_RETRY_AFTER_SECONDS = 7 * 86_400.0  # far beyond every cap of an open time
 
 
 def classify_error(error: BaseException) -> Verdict:
@@ -48,7 +48,7 @@ def classify_error(error: BaseException) -> Verdict:
         return Verdict(Result.ABANDONED)
     if isinstance(verdict := getattr(error, "verdict", None), Verdict):
         try:
-            return _checked(verdict) or PLAIN_SUCCESS
+            return _bounded(verdict)
         except (TypeError, ValueError, AttributeError):  # a plug-in's mistake
             return Verdict(Result.FAILURE, type(error).__name__[:_MAX_KIND])
     if isinstance(error, TimeoutError):
@@ -77,9 +77,13 @@ def _checked(found: Verdict | Result | None) -> Verdict | None:
         return None
     if not isinstance(found, Verdict):
         return Verdict(Result(found))
+    return _bounded(found)
+
+
+def _bounded(found: Verdict) -> Verdict:
     seconds = float(found.retry_after_seconds)
     return Verdict(
         Result(found.result),
         found.failure_kind[:_MAX_KIND].encode(errors="replace").decode(),
-        min(seconds, _MAX_RETRY_AFTER_SECONDS) if seconds > 0 else 0.0,
+        min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds > 0 else 0.0,
     )

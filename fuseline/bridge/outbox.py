@@ -273,6 +273,16 @@ def new_producer_id() -> int:
     return secrets.randbits(32)
 
 
+def refusals(batch: Batch, reply: list[bytes]) -> list[tuple[str, int, str]]:
+    """From the reply of `append`: agents whose outcomes it refused, how many, and why."""
+    errors = reply[3 + len(batch.agents) :]
+    found = []
+    for index, text in zip(errors[::2], errors[1::2], strict=True):
+        agent, blobs = batch.agents[int(index) - 1]
+        found.append((agent.name, len(blobs), text.decode()))
+    return found
+
+
 def last_ids(batch: Batch, reply: list[bytes]) -> list[tuple[AgentKeys, tuple[int, int], int]]:
     """From the reply of `append`: each agent, the id of its last outcome, and how many it had."""
     return [

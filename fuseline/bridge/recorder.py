@@ -14,7 +14,7 @@ from typing import Protocol
 import anyio
 
 from fuseline.bridge.batch import Batch, Recorded
-from fuseline.bridge.outbox import BATCH_OUTCOMES, Outbox, last_ids, new_producer_id
+from fuseline.bridge.outbox import BATCH_OUTCOMES, Outbox, last_ids, new_producer_id, refusals
 from fuseline.bridge.progress import Progress
 from fuseline.bridge.spool.keeper import SpoolKeeper
 from fuseline.core.errors import BackendError, BackendUnavailableError
@@ -290,11 +290,9 @@ class Recorder:
         for agent, event_id, count in last_ids(batch, reply):
             if source := self._find(agent.name):
                 source.acknowledged(event_id, count if first_time else 0)
-        errors = reply[3 + len(batch.agents) :]
-        for index, text in zip(errors[::2], errors[1::2], strict=True):
-            agent, blobs = batch.agents[int(index) - 1]
-            self.refused += len(blobs)
-            _log.error("outcomes_refused", agent=agent.name, count=len(blobs), error=text.decode())
+        for name, count, error in refusals(batch, reply):
+            self.refused += count
+            _log.error("outcomes_refused", agent=name, count=count, error=error)
 
     async def _recover(self, outbox: Outbox, reply: list[bytes]) -> None:
         async with self._moving:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-_MAX_SECONDS = 7 * 86_400.0  # far beyond every cap of an open time
+MAX_RETRY_AFTER_SECONDS = 7 * 86_400.0
+"""Longest that counts; far beyond every cap of an open time."""
 
 
 def retry_after_seconds(value: str | None, now_unix_seconds: float) -> float:
@@ -18,11 +19,11 @@ def retry_after_seconds(value: str | None, now_unix_seconds: float) -> float:
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:12]), _MAX_SECONDS)
+        return min(float(text[:12]), MAX_RETRY_AFTER_SECONDS)
     seconds = date_seconds(text)
     if seconds is None:
         return 0.0
-    return min(max(seconds - now_unix_seconds, 0.0), _MAX_SECONDS)
+    return min(max(seconds - now_unix_seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
 
 
 def date_seconds(text: str | None) -> float | None:

@@ -14,7 +14,7 @@ from fuseline.bridge.classify import Verdict
 from fuseline.bridge.protocols import a2a_wire as wire
 from fuseline.bridge.protocols.a2a_answer import malformed, rpc_error
 from fuseline.bridge.protocols.base import AgentCallError, AgentRequest
-from fuseline.bridge.protocols.http import status_error
+from fuseline.bridge.protocols.http import check_status
 from fuseline.bridge.protocols.limits import LimitedBody
 from fuseline.bridge.protocols.transport_errors import transport_error
 from fuseline.core.events import Result
@@ -35,7 +35,7 @@ async def get_document(
     async with _answered(client, request, message) as response:
         if response.status_code == 304 and "If-None-Match" in message.headers:
             return None, response
-        await _check_status(request, response)
+        await check_status(request, response)
         return _decoded(request, await _body(request, response).read(), response), response
 
 
@@ -54,7 +54,7 @@ async def call(
     """
     message = _post(client, request, interface, what, "application/json")
     async with _answered(client, request, message) as response:
-        await _check_status(request, response)
+        await check_status(request, response)
         body = await _body(request, response).read()
         return _result(request, body, response, polling=polling)
 
@@ -72,7 +72,7 @@ async def events(
     """
     message = _post(client, request, interface, what, _SSE)
     async with _answered(client, request, message) as response:
-        await _check_status(request, response)
+        await check_status(request, response)
         if response.headers.get("content-type", "").partition(";")[0].strip().lower() != _SSE:
             yield _result(request, await _body(request, response).read(), response)
             return
@@ -131,12 +131,6 @@ def _post(
     envelope = {"jsonrpc": "2.0", "id": uuid4().hex, "method": what.method, "params": what.params}
     content = msgspec.json.encode(envelope)
     return client.build_request("POST", interface.url, headers=headers, content=content)
-
-
-async def _check_status(request: AgentRequest, response: httpx2.Response) -> None:
-    status, endpoint = response.status_code, request.endpoint
-    if not 200 <= status < 300 or endpoint.fails(status) or endpoint.ignores(status):
-        raise await status_error(request, response)
 
 
 def _body(request: AgentRequest, response: httpx2.Response) -> LimitedBody:

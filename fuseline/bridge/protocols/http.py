@@ -43,14 +43,13 @@ class HttpProtocol:
         try:
             response = await client.send(_build(client, request, _JSON), stream=True)
             try:
-                status = response.status_code
-                if not 200 <= status < 300 or endpoint.fails(status) or endpoint.ignores(status):
-                    raise await status_error(request, response)
+                await check_status(request, response)
                 body = await LimitedBody(agent, response, endpoint.max_response_bytes).read()
             finally:
                 await response.aclose()
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
             raise transport_error(agent, error) from error
+        status = response.status_code
         if status == 204 and not body:
             return AgentReply(result=None, status=status)
         try:
@@ -71,13 +70,10 @@ class HttpProtocol:
 
         An answer that is no stream is one part.
         """
-        endpoint = request.endpoint
         try:
             response = await client.send(_build(client, request, _PARTS, timed=True), stream=True)
             try:
-                status = response.status_code
-                if not 200 <= status < 300 or endpoint.fails(status) or endpoint.ignores(status):
-                    raise await status_error(request, response)
+                await check_status(request, response)
                 async for part in parts_of(request, response):
                     yield part
             finally:
@@ -107,7 +103,18 @@ def _build(
     return built
 
 
-async def status_error(request: AgentRequest, response: httpx2.Response) -> AgentCallError:
+async def check_status(request: AgentRequest, response: httpx2.Response) -> None:
+    """Whether the status is that of an answer.
+
+    Raises:
+        AgentCallError: it is not.
+    """
+    status, endpoint = response.status_code, request.endpoint
+    if not 200 <= status < 300 or endpoint.fails(status) or endpoint.ignores(status):
+        raise await _status_error(request, response)
+
+
+async def _status_error(request: AgentRequest, response: httpx2.Response) -> AgentCallError:
     """The error for an answer whose status says that it is none."""
     endpoint, status = request.endpoint, response.status_code
     kind = f"http_{status}"

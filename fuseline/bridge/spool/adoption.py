@@ -14,7 +14,7 @@ import anyio
 import msgspec
 
 from fuseline.bridge.batch import Batch
-from fuseline.bridge.outbox import BATCH_OUTCOMES, MAX_BATCHES, Outbox
+from fuseline.bridge.outbox import BATCH_OUTCOMES, MAX_BATCHES, Outbox, refusals
 from fuseline.bridge.spool.file import FORMAT, Spool
 from fuseline.bridge.spool.files import set_aside, spools_in
 from fuseline.bridge.spool.thread import SpoolThread
@@ -143,10 +143,8 @@ class Adoption:
     def _note(self, outbox: Outbox, batch: Batch, reply: list[Any]) -> None:
         outbox.acknowledged(batch)
         self.sent += batch.count
-        errors = reply[3 + len(batch.agents) :]
-        for index, text in zip(errors[::2], errors[1::2], strict=True):
-            agent, blobs = batch.agents[int(index) - 1]
-            _log.error("outcomes_refused", agent=agent.name, count=len(blobs), error=text.decode())
+        for name, count, error in refusals(batch, reply):
+            _log.error("outcomes_refused", agent=name, count=count, error=error)
 
     async def _recover(self, spool: Spool, outbox: Outbox, reply: list[Any]) -> None:
         """The log does not know the producer as it should: it has lost data since."""

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
-from opentelemetry import trace
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from fuseline.bridge.tasks.model import (
     MAX_PAYLOAD_BYTES,
@@ -36,6 +36,8 @@ SUBMIT_SECONDS = 5.0
 """How long `submit` goes on while the server does not answer; submitting again is safe."""
 
 _RETRY_SECONDS = 0.05
+
+_propagator = TraceContextTextMapPropagator()
 
 
 class TaskHandle:
@@ -183,7 +185,6 @@ class TaskClient:
 
 def _traceparent() -> str:
     """The W3C form of the caller's span; empty if it has none."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return ""
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    carrier: dict[str, str] = {}
+    _propagator.inject(carrier)
+    return carrier.get("traceparent", "")

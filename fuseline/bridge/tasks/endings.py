@@ -74,7 +74,6 @@ class PutBack(Struct, frozen=True):
     """The task waits again; this was no attempt."""
 
     where: Where
-    refused_seconds: float = 0.0  # how long its circuit refuses calls, if that is why
 
 
 class Retry(Struct, frozen=True):
@@ -120,11 +119,11 @@ def after_failure(
         return PutBack("hold")
     if isinstance(error, CircuitBreakerOpenError) and error.agent == task.agent:
         if (task.when_open or policy.when_open) is WhenOpen.DEFER:
-            return PutBack("defer", error.retry_after_seconds)
+            return PutBack("defer")
         return Finish(
             TaskStatus.REJECTED, error_kind="circuit_open", error=str(error), called=False
         )
-    verdict = _verdict(error)
+    verdict = classify_error(error)
     if out_of_time and verdict.result is Result.TIMEOUT:
         text = "the deadline came while the agent was called"
         return Finish(TaskStatus.EXPIRED, error_kind="timeout", error=text)
@@ -137,12 +136,6 @@ def after_failure(
     seconds = min(RETRY_MAX_SECONDS, RETRY_SECONDS * 2 ** min(task.attempts, 16))
     seconds = max(seconds * (0.5 + spread / 2), min(verdict.retry_after_seconds, RETRY_MAX_SECONDS))
     return Retry(round(seconds * 1000), shorten(f"{kind}: {text}"))
-
-
-def _verdict(error: Exception) -> Verdict:
-    """How the call counted; a protocol's errors carry that with them."""
-    verdict = getattr(error, "verdict", None)
-    return verdict if isinstance(verdict, Verdict) else classify_error(error)
 
 
 def _kind(error: Exception, verdict: Verdict) -> str:

@@ -12,6 +12,7 @@ from msgspec import Struct
 from fuseline.bridge.tasks.model import Priority, Task, decode_body
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
+from fuseline.events.codec import parse_id
 from fuseline.events.wire import Wire
 
 RESULT_TTL_SECONDS = 3600.0
@@ -145,7 +146,7 @@ class TaskStore:
     async def results_end(self, wire: Wire) -> int:
         """The number of the last result."""
         last = await wire.call("XREVRANGE", self.keys.results, "+", "-", "COUNT", 1)
-        return int(last[0][0].partition(b"-")[0]) if last else 0
+        return parse_id(last[0][0])[0] if last else 0
 
     async def results(
         self, wire: Wire, after: int, block_seconds: float
@@ -158,8 +159,7 @@ class TaskStore:
         if not reply:
             return []
         return [
-            (int(raw_id.partition(b"-")[0]), fields[1].decode(), fields[3])
-            for raw_id, fields in reply[0][1]
+            (parse_id(raw_id)[0], fields[1].decode(), fields[3]) for raw_id, fields in reply[0][1]
         ]
 
     async def stored(
