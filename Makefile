@@ -7,6 +7,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST_ARGS ?=
+# Two, however many cores there are: tests of faults need time to themselves.
+PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help: ## Show the targets
@@ -16,7 +18,7 @@ up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
 	$(BIN)/fuseline up --demo
 
 test: $(VENV)/.dev ## Run all tests
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_PARALLEL) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts
 	$(BIN)/ruff format --check .

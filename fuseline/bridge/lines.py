@@ -146,7 +146,8 @@ class Lines:
         self, agent: str, line: Line | None, record: AgentRecord | None, seen: int
     ) -> Line:
         if record is None:
-            if line is None:
+            view = self._manager.get(agent).local.view
+            if line is None or (view is not None and view.removed):
                 raise AgentNotFoundError(agent)
             return line  # the server has lost its data; the manager registers the agent again
         endpoint = record.endpoint

@@ -108,19 +108,19 @@ class Loads:
         return circuit
 
     async def read_projection(self, breaker: CircuitBreaker) -> Circuit:
-        """The projection now, or an initial circuit; registers the agent if it is not there.
+        """The projection now, or what is to be folded on; registers the agent if it is not there.
 
         Raises:
             BackendError: the server cannot say.
         """
         host = self._host
         (circuit,) = await load_circuits(host.backend, [breaker.keys])
-        if circuit is not None and circuit.revision:
+        if circuit is not None and circuit.revision and not circuit.removed:
             return circuit
         await register(
             host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
         )
-        return initial()
+        return circuit if circuit is not None and circuit.removed else initial()
 
     async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Loads many circuits again, after a gap in the feed or when the server is back."""

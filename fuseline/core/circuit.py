@@ -29,6 +29,7 @@ class Cause(StrEnum):
     PROBES_INCONCLUSIVE = "probes_inconclusive"
     RESET = "reset"
     DISABLED = "disabled"
+    REMOVED = "removed"
 
 
 class Circuit(Struct):
@@ -61,6 +62,7 @@ class Circuit(Struct):
     mode: Mode = Mode.AUTO
     mode_until_ms: int = 0  # 0: until changed
     set_aside: int = 0  # unreadable events met so far
+    removed: bool = False  # the agent is not registered any more
     # Derived from the fields above, kept because the fold needs them for every event:
     next_deadline_ms: int = NEVER_MS  # when time alone changes something
     bucket_ms: int = 0
@@ -202,6 +204,7 @@ class ConfigApplied(Struct, frozen=True, array_like=True, tag="config"):
     event_id: str
     actor: str = ""
     reason: str = ""
+    details: dict[str, list[Any]] = {}  # what else changed: [before, after] by name, no secret
 
 
 class EventSetAside(Struct, frozen=True, array_like=True, tag="set_aside"):

@@ -14,6 +14,7 @@ from fuseline.core.circuit import (
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import (
+    AgentRemoved,
     AnyEvent,
     ConfigChanged,
     Mode,
@@ -23,6 +24,9 @@ from fuseline.core.events import (
 )
 from fuseline.core.transitions import close_circuit
 from fuseline.core.window import rescale
+
+# Whoever still calls it is not held up.
+_REMOVED = CircuitBreakerConfig(enabled=False)
 
 _CLOSED, _OPEN, _HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 
@@ -45,6 +49,9 @@ def apply_control(circuit: Circuit, event: AnyEvent, now_ms: int, changes: list[
     elif kind is OverrideSet:
         assert isinstance(event, OverrideSet)
         _override(circuit, event, now_ms, changes)
+    elif kind is AgentRemoved:
+        assert isinstance(event, AgentRemoved)
+        _remove(circuit, event, now_ms, changes)
     elif kind is UnreadableEvent:
         assert isinstance(event, UnreadableEvent)
         _set_aside(circuit, event.error, now_ms, changes)
@@ -65,9 +72,18 @@ def _configure(circuit: Circuit, event: ConfigChanged, now_ms: int, changes: lis
             circuit.troubled_workers[worker] = index * old_width // circuit.bucket_ms
     changes.append(
         ConfigApplied(
-            now_ms, event.revision, event.config, circuit.checkpoint, event.actor, event.reason
+            now_ms,
+            event.revision,
+            event.config,
+            circuit.checkpoint,
+            event.actor,
+            event.reason,
+            event.details,
         )
     )
+    if circuit.removed:
+        circuit.removed = False
+        circuit.clear_window()  # a new agent of that name starts fresh
     if circuit.state is not _CLOSED and not config.enabled:
         close_circuit(circuit, Cause.DISABLED, now_ms, changes, event)
     elif circuit.state is _OPEN:
@@ -95,6 +111,15 @@ def _override(circuit: Circuit, event: OverrideSet, now_ms: int, changes: list[C
         else:
             close_circuit(circuit, Cause.RESET, now_ms, changes, event)
     circuit.derive_deadline()
+
+
+def _remove(circuit: Circuit, event: AgentRemoved, now_ms: int, changes: list[Change]) -> None:
+    # Always a transition: a result of the agent that was must not count for one to come.
+    close_circuit(circuit, Cause.REMOVED, now_ms, changes, event)
+    circuit.config, circuit.revision = _REMOVED, event.revision
+    circuit.mode, circuit.mode_until_ms = Mode.AUTO, 0
+    circuit.removed = True
+    circuit.derive()
 
 
 def _set_aside(circuit: Circuit, error: str, now_ms: int, changes: list[Change]) -> None:

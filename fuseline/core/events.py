@@ -70,6 +70,7 @@ class ConfigChanged(Struct, frozen=True, array_like=True, tag=3):
     config: list[Any]  # CircuitBreakerConfig.to_wire()
     actor: str = ""
     reason: str = ""
+    details: dict[str, list[Any]] = {}  # what else changed: [before, after] by name, no secret
 
 
 class OverrideSet(Struct, frozen=True, array_like=True, tag=4):
@@ -86,6 +87,14 @@ class Tick(Struct, frozen=True, array_like=True, tag=5):
     """Time passed a deadline. Changes nothing that time alone would not: see `fold.advance`."""
 
 
+class AgentRemoved(Struct, frozen=True, array_like=True, tag=6):
+    """The agent left the registry: what comes later is no longer judged."""
+
+    revision: int
+    actor: str = ""
+    reason: str = ""
+
+
 class UnknownEvent(Struct, frozen=True):
     """An event of a kind this version does not know; carried, never folded."""
 
@@ -100,7 +109,7 @@ class UnreadableEvent(Struct, frozen=True):
     error: str
 
 
-Event = Outcome | ProbeStarted | ConfigChanged | OverrideSet | Tick
+Event = Outcome | ProbeStarted | ConfigChanged | OverrideSet | Tick | AgentRemoved
 """The kinds this version writes."""
 
 AnyEvent = Event | UnknownEvent | UnreadableEvent

@@ -10,11 +10,13 @@ from fuseline.core.circuit import (
     Figures,
     Transition,
 )
-from fuseline.core.events import ConfigChanged, Outcome, OverrideSet
+from fuseline.core.events import AgentRemoved, ConfigChanged, Outcome, OverrideSet
 
 # A round whose probes say nothing (abandoned, ignored, vanished) must end too, or the circuit
 # would stay half open for ever under callers that always cancel.
 INCONCLUSIVE_ROUNDS = 3
+
+Control = ConfigChanged | OverrideSet | AgentRemoved
 
 _CLOSED, _OPEN = CircuitState.CLOSED, CircuitState.OPEN
 
@@ -41,7 +43,7 @@ def close_circuit(
     cause: Cause,
     at_ms: int,
     changes: list[Change],
-    event: Outcome | ConfigChanged | OverrideSet,
+    event: Outcome | Control,
 ) -> None:
     """-> CLOSED, with an empty window."""
     circuit.opens_in_a_row = 0
@@ -80,12 +82,12 @@ def enter(
     cause: Cause,
     at_ms: int,
     changes: list[Change],
-    event: Outcome | ConfigChanged | OverrideSet | None = None,
+    event: Outcome | Control | None = None,
     event_id: str = "",
 ) -> None:
     """Makes the transition and its explanation: the figures stand as they were."""
     outcome = event if isinstance(event, Outcome) else None
-    control = event if isinstance(event, ConfigChanged | OverrideSet) else None
+    control = event if isinstance(event, Control) else None
     before = circuit.state
     circuit.state = state
     circuit.epoch += 1

@@ -8,23 +8,16 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from fuseline.core.agent import AgentRecord as AgentRecord
+from fuseline.core.agent import differences
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
-from fuseline.core.events import ConfigChanged, OverrideSet
+from fuseline.core.events import AgentRemoved, ConfigChanged, OverrideSet
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.wire import Wire
-
-
-class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the registry holds of an agent."""
-
-    name: str
-    config: CircuitBreakerConfig
-    revision: int
-    endpoint: Endpoint | None = None  # None: called by code of the worker's own
 
 
 class _Stored(msgspec.Struct, frozen=True, array_like=True):
@@ -32,8 +25,10 @@ class _Stored(msgspec.Struct, frozen=True, array_like=True):
 
     config: list[Any]
     endpoint: dict[str, Any] | None = None
+    about: dict[str, Any] = {}
 
 
+_ABOUT = ("description", "tags", "given", "created_ms", "updated_ms", "updated_by")
 _decoder = msgspec.msgpack.Decoder(_Stored)
 
 
@@ -46,7 +41,16 @@ def decode_record(name: str, stored: bytes) -> AgentRecord:
         config=CircuitBreakerConfig.from_wire(fields.config),
         revision=int(revision),
         endpoint=None if fields.endpoint is None else Endpoint.from_wire(fields.endpoint),
+        **{name: value for name, value in fields.about.items() if name in _ABOUT},
     )
+
+
+def _encode_record(record: AgentRecord) -> bytes:
+    about = {name: value for name in _ABOUT if (value := getattr(record, name))}
+    if record.given is not None:
+        about["given"] = record.given
+    endpoint = record.endpoint.to_wire() if record.endpoint else None
+    return msgspec.msgpack.encode(_Stored(record.config.to_wire(), endpoint, about))
 
 
 async def read_agent(backend: Backend, name: str, wire: Wire | None = None) -> AgentRecord | None:
@@ -72,11 +76,49 @@ async def register(
     Returns:
         The record that is in force.
     """
-    record = AgentRecord(name=name, config=config, revision=1, endpoint=endpoint)
-    reply = await _configure(backend, record, actor, "registered", wire)
-    if reply[0] == b"CONFLICT":
-        return decode_record(name, reply[1])
-    return record
+    record = AgentRecord(name=name, config=config, revision=0, endpoint=endpoint)
+    return (await enroll(backend, record, actor=actor, wire=wire))[0]
+
+
+async def enroll(
+    backend: Backend, record: AgentRecord, *, actor: str, reason: str = "", wire: Wire | None = None
+) -> tuple[AgentRecord, bool]:
+    """Registers an agent unless it is there; its revisions go on after a removal.
+
+    Returns:
+        The record that is in force, and whether it is the new one.
+    """
+    base = 0
+    while True:
+        made = _successor(backend, record, base, actor, created=True)
+        reply = await _store(backend, made, None, actor, reason or "registered", wire)
+        if reply[0] == b"OK":
+            return made, True
+        if reply[1]:
+            return decode_record(record.name, reply[1]), False
+        base = int(reply[2])
+
+
+async def change(
+    backend: Backend, before: AgentRecord, after: AgentRecord, *, actor: str, reason: str = ""
+) -> AgentRecord:
+    """Puts one record into the place of another, if that is still what stands there.
+
+    Args:
+        backend: the namespace.
+        before: what the change is based on, as it was read.
+        after: what is to be; its revision and times are set here.
+        actor: who says it.
+        reason: why.
+
+    Raises:
+        AgentNotFoundError: it is not registered.
+        RevisionConflictError: it has another revision by now.
+    """
+    made = _successor(backend, after, before.revision, actor)
+    reply = await _store(backend, made, before, actor, reason, None)
+    _check(reply, before.name, before.revision)
+    return made
 
 
 async def configure(
@@ -101,48 +143,76 @@ async def configure(
         endpoint: where it is from now on; None takes the address away, UNSET leaves it as it is.
 
     Raises:
-        AgentNotFoundError: it is not registered.
-        RevisionConflictError: it has another revision by now.
+        AgentNotFoundError, RevisionConflictError: see `change`.
     """
-    if endpoint is UNSET:
-        # A change in between is no loss: the revision will not fit then.
-        before = await read_agent(backend, name)
-        endpoint = before.endpoint if before else None
-    record = AgentRecord(name=name, config=config, revision=revision + 1, endpoint=endpoint)
-    reply = await _configure(backend, record, actor, reason, None)
-    if reply[0] == b"CONFLICT":
-        if not reply[1]:
-            raise AgentNotFoundError(name)
-        current = decode_record(name, reply[1])
-        raise RevisionConflictError(
-            f"agent {name!r} is at revision {current.revision}, the change was made for {revision};"
-            " read it again"
-        )
-    return record
+    before = await read_agent(backend, name)
+    if before is None:
+        raise AgentNotFoundError(name)
+    # A change in between is no loss: the revision does not fit then.
+    before = msgspec.structs.replace(before, revision=revision)
+    after = msgspec.structs.replace(
+        before, config=config, endpoint=before.endpoint if endpoint is UNSET else endpoint
+    )
+    return await change(backend, before, after, actor=actor, reason=reason)
 
 
-async def _configure(
+async def remove(
+    backend: Backend, name: str, *, revision: int, actor: str, reason: str = ""
+) -> None:
+    """Takes an agent out of the registry; its log and history stay.
+
+    Raises:
+        AgentNotFoundError, RevisionConflictError: see `change`.
+    """
+    event = AgentRemoved(revision + 1, actor, reason)
+    keys = _control_keys(backend, backend.keys.agent(name))
+    reply = await backend.fcall("remove", keys, (name, revision, encode_event(event)))
+    _check(reply, name, revision)
+
+
+def _successor(
+    backend: Backend, record: AgentRecord, base: int, actor: str, *, created: bool = False
+) -> AgentRecord:
+    now_ms = backend.clock.now_ms()
+    return msgspec.structs.replace(
+        record,
+        revision=base + 1,
+        created_ms=now_ms if created else record.created_ms,
+        updated_ms=now_ms,
+        updated_by=actor,
+    )
+
+
+async def _store(
     backend: Backend,
     record: AgentRecord,
+    before: AgentRecord | None,
     actor: str,
     reason: str,
     wire: Wire | None,
 ) -> list[bytes]:
-    config = record.config.to_wire()
-    event = ConfigChanged(record.revision, config, actor, reason)
-    stored = _Stored(config, record.endpoint.to_wire() if record.endpoint else None)
+    event = ConfigChanged(
+        record.revision, record.config.to_wire(), actor, reason, differences(before, record)
+    )
     reply: list[bytes] = await backend.fcall(
         "configure",
         _control_keys(backend, backend.keys.agent(record.name)),
-        (
-            record.name,
-            record.revision - 1,
-            msgspec.msgpack.encode(stored),
-            encode_event(event),
-        ),
+        (record.name, record.revision - 1, _encode_record(record), encode_event(event)),
         wire,
     )
     return reply
+
+
+def _check(reply: list[bytes], name: str, revision: int) -> None:
+    if reply[0] == b"OK":
+        return
+    if not reply[1]:
+        raise AgentNotFoundError(name)
+    current = decode_record(name, reply[1])
+    raise RevisionConflictError(
+        f"agent {name!r} is at revision {current.revision}, the change was made for {revision};"
+        " read it again"
+    )
 
 
 async def override(backend: Backend, name: str, event: OverrideSet) -> str:

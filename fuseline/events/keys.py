@@ -49,6 +49,7 @@ class AgentKeys(NamedTuple):
     circuit: str
     history: str
     probes: str
+    counts: str
 
 
 class ShardKeys(NamedTuple):
@@ -103,6 +104,17 @@ class TaskKeys(NamedTuple):
         return self.task_prefix + task_id
 
 
+class AccessKeys(NamedTuple):
+    """The keys of who may use the HTTP API; one hash tag.
+
+    The last two are the beginnings of keys: of one session, and of one address's failed attempts.
+    """
+
+    tokens: str
+    session_prefix: str
+    attempts_prefix: str
+
+
 class Keys:
     """Spells the keys of a namespace.
 
@@ -117,6 +129,7 @@ class Keys:
         self.namespace = f"{{{namespace}}}:namespace"
         self.shards = [self._shard(shard) for shard in range(shards)]
         self.tasks = _task_keys(namespace)
+        self.access = _access_keys(namespace)
         self._agents: dict[str, AgentKeys] = {}
 
     def shard_of(self, agent: str) -> int:
@@ -140,6 +153,7 @@ class Keys:
                 f"{tag}:circuit:{name}",
                 f"{tag}:history:{name}",
                 f"{tag}:probes:{name}",
+                f"{tag}:counts:{name}",
             )
             self._agents[name] = keys
         return keys
@@ -188,3 +202,8 @@ def _task_keys(namespace: str) -> TaskKeys:
         f"{tag}:held:",
         f"{tag}:deferred:",
     )
+
+
+def _access_keys(namespace: str) -> AccessKeys:
+    tag = f"{{{namespace}.access}}"
+    return AccessKeys(f"{tag}:tokens", f"{tag}:session:", f"{tag}:attempts:")

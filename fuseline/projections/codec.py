@@ -20,7 +20,7 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[Any])
 _change_decoder: msgspec.msgpack.Decoder[Change] = msgspec.msgpack.Decoder(Change)
 
-_FIELDS = 21
+_FIELDS = 22
 
 encode_change = _encode
 
@@ -55,6 +55,7 @@ def encode_circuit(circuit: Circuit) -> bytes:
             circuit.mode,
             circuit.mode_until_ms,
             circuit.set_aside,
+            circuit.removed,
         ]
     )
 
@@ -82,8 +83,8 @@ def decode_circuit(raw: bytes) -> Circuit:
 def _circuit(values: list[Any]) -> Circuit:
     (_, config, revision, last_ms, last_seq, state, epoch, since_ms, cause, open_until_ms,
      opens_in_a_row, consecutive_failures, flat, troubled_workers, retry_until_ms, probes,
-     probe_successes, probes_inconclusive, mode, mode_until_ms, set_aside
-    ) = values[:_FIELDS]  # fmt: skip
+     probe_successes, probes_inconclusive, mode, mode_until_ms, set_aside, removed
+    ) = [*values, False][:_FIELDS]  # fmt: skip
     buckets: list[list[int]] = []
     index = 0
     for at in range(0, len(flat), 4):
@@ -113,6 +114,7 @@ def _circuit(values: list[Any]) -> Circuit:
         mode=Mode(mode),
         mode_until_ms=mode_until_ms,
         set_aside=set_aside,
+        removed=removed,
     )
 
 

@@ -78,6 +78,8 @@ def _cause(change: Transition, config: CircuitBreakerConfig | None) -> str:
             sentence = f"{figures.probes_inconclusive} probes ended without a result"
         case Cause.RESET:
             sentence = f"reset{_by(change.actor, change.reason)}"
+        case Cause.REMOVED:
+            sentence = f"the agent was removed{_by(change.actor, change.reason)}"
         case Cause.DISABLED:
             sentence = f"the breaker was disabled{_by(change.actor, change.reason)}"
     return sentence

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import (
+    AgentRemoved,
     AnyEvent,
     ConfigChanged,
     Mode,
@@ -89,6 +90,7 @@ ops = st.one_of(
                 reset=st.booleans(),
             ),
             st.just(Tick()),
+            st.just(AgentRemoved(9, "ada")),
             st.just(UnknownEvent(99, b"\x91c")),
             st.just(UnreadableEvent(b"\xc1", "no event")),
             st.just(ConfigChanged(0, ["no"])),
@@ -119,7 +121,10 @@ def random_op(rng: random.Random) -> tuple[str, Any]:
         return "config", random_config(rng)
     mode = rng.choice(list(Mode))
     override = OverrideSet(mode, "ada", "", rng.choice((0, 200, 3000)), rng.random() < 0.3)
-    others = UnknownEvent(99, b""), UnreadableEvent(b"", "no event"), ConfigChanged(0, ["no"])
+    others = (
+        *(UnknownEvent(99, b""), UnreadableEvent(b"", "no event"), ConfigChanged(0, ["no"])),
+        AgentRemoved(9, "ada"),
+    )
     return "event", rng.choice((override, override, override, *others))
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import (
+    AgentRemoved,
     AnyEvent,
     ConfigChanged,
     Mode,
@@ -85,6 +86,7 @@ class NaiveBreaker:
     lost_probes: int = 0
     mode: Mode = Mode.AUTO
     mode_until: int | None = None
+    removed: bool = False
 
     @property
     def epoch(self) -> int:
@@ -149,6 +151,10 @@ class NaiveBreaker:
                     self.out[f"{ms}-{seq}"] = ms + event.lease_ms
             case ConfigChanged():
                 self.configured(ms, event)
+            case AgentRemoved():
+                self.close("removed", ms)
+                self.config = CircuitBreakerConfig(enabled=False)
+                self.mode, self.mode_until, self.removed = Mode.AUTO, None, True
             case OverrideSet():
                 self.overridden(ms, event)
         self.time_passes(ms)
@@ -227,6 +233,9 @@ class NaiveBreaker:
             for call in self.window:
                 call.index = call.index * old // new
             self.trouble = [(worker, index * old // new) for worker, index in self.trouble]
+        if self.removed:
+            self.forget()
+            self.removed = False
         if not config.enabled and self.state != "closed":
             self.close("disabled", ms)
         elif self.state == "open":

@@ -5,6 +5,7 @@ import pytest
 
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import (
+    AgentRemoved,
     AnyEvent,
     ConfigChanged,
     Mode,
@@ -40,15 +41,23 @@ GOLDEN: dict[str, tuple[AnyEvent, str]] = {
         "950209ce0001d4c04dc418747474747474747474747474747474747474747474747474",
     ),
     "config changed": (
-        ConfigChanged(2, [True, 5, 0.5], "ada", "tuned"),
-        "95030293c305cb3fe0000000000000a3616461a574756e6564",
+        ConfigChanged(2, [True, 5, 0.5], "ada", "tuned", {"url": [None, "http://a"]}),
+        ("96030293c305cb3fe0000000000000a3616461a574756e656481a375726c92c0a8687474703a2f2f61"),
     ),
+    "removed": (AgentRemoved(3, "ada", "moved"), "940603a3616461a56d6f766564"),
     "forced open": (
         OverrideSet(Mode.FORCED_OPEN, "ada", "maintenance", 600000),
         "960401a3616461ab6d61696e74656e616e6365ce000927c0c2",
     ),
     "back to auto": (OverrideSet(Mode.AUTO, reset=True), "960400a0a000c3"),
     "tick": (Tick(), "9105"),
+}
+# As earlier releases wrote them.
+EARLIER: dict[str, tuple[AnyEvent, str]] = {
+    "config changed": (
+        ConfigChanged(2, [True, 5, 0.5], "ada", "tuned"),
+        "95030293c305cb3fe0000000000000a3616461a574756e6564",
+    ),
 }
 CONFIG_GOLDEN = (
     "9fc305cb3fe00000000000000acb405e000000000000cb404e000000000000cb3ff0000000000000"
@@ -60,6 +69,12 @@ CONFIG_GOLDEN = (
 def test_the_bytes_of_each_kind_of_event_never_change(name: str) -> None:
     event, golden = GOLDEN[name]
     assert encode_event(event).hex() == golden
+    assert decode_event(bytes.fromhex(golden)) == event
+
+
+@pytest.mark.parametrize("name", EARLIER)
+def test_the_bytes_of_earlier_releases_are_read(name: str) -> None:
+    event, golden = EARLIER[name]
     assert decode_event(bytes.fromhex(golden)) == event
 
 
