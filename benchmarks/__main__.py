@@ -11,7 +11,17 @@ from typing import Any
 
 import redis
 
-from benchmarks import away, executor, hot_path, probes, reaction, tasks, throughput
+from benchmarks import (
+    away,
+    executor,
+    hot_path,
+    probes,
+    reaction,
+    stream,
+    tasks,
+    throughput,
+    timeline,
+)
 from benchmarks.report import machine, write_json
 from benchmarks.server import private_server
 
@@ -21,8 +31,10 @@ PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "hot-path": hot_path.run,
     "probes": probes.run,
     "reaction": reaction.run,
+    "stream": stream.run,
     "tasks": tasks.run,
     "throughput": throughput.run,
+    "timeline": timeline.run,
 }
 
 

@@ -117,6 +117,9 @@ class Loads:
         (circuit,) = await load_circuits(host.backend, [breaker.keys])
         if circuit is not None and circuit.revision and not circuit.removed:
             return circuit
+        local = breaker.local
+        if circuit is not None and circuit.removed and local.view and not local.provisional:
+            return circuit  # it was removed while in use here, which use does not undo
         await register(
             host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
         )

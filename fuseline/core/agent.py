@@ -54,6 +54,8 @@ class AgentRecord(Struct, frozen=True, kw_only=True):
         force = msgspec.structs.force_setattr
         force(self, "description", check_description(self.description))
         force(self, "tags", check_tags(self.tags))
+        if self.given is not None:
+            force(self, "given", tuple(self.given))
 
     @property
     def chosen(self) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         document["headers"] = {name: masked(value) for name, value in self.headers.items()}
         document["retry"] = msgspec.structs.asdict(self.retry)
         document["options"] = {
-            name: MASK if _sounds_secret(name) else value for name, value in self.options.items()
+            name: MASK if sounds_secret(name) else value for name, value in self.options.items()
         }
         document["when_open"] = str(self.when_open)
         return document
@@ -249,6 +249,8 @@ def _checked_statuses(name: str, statuses: Any) -> tuple[str, ...]:
     checked = []
     for status in statuses:
         text = str(status).lower() if isinstance(status, int | str) else status
+        if isinstance(text, str) and text != text.strip():
+            raise ConfigError(name, status, allowed)  # a pattern's end matches before "\\n" too
         try:
             msgspec.convert(text, Annotated[str, Meta(pattern=_STATUS_CLASS)])
         except msgspec.ValidationError:
@@ -269,7 +271,8 @@ def _checked_options(options: Any) -> dict[str, Any]:
     return plain
 
 
-def _sounds_secret(name: str) -> bool:
+def sounds_secret(name: str) -> bool:
+    """Whether an option of this name is masked wherever it is shown."""
     return any(word in name.lower() for word in ("secret", "token", "password", "key"))
 
 

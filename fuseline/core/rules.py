@@ -48,7 +48,7 @@ class Rule(Struct, frozen=True):
         elif issubclass(self.kind, StrEnum):
             words = "one of " + ", ".join(member.value for member in self.kind)
         elif self.kind is str:
-            words = self.words
+            words = self.words or f"text of at most {self.max_length} characters"
         else:
             noun = "a whole number" if self.kind is int else "a number"
             low = f"above {self.above:g}" if self.above is not None else f"from {self.minimum:g}"
@@ -79,6 +79,8 @@ class Rule(Struct, frozen=True):
         raise ConfigError(field, value, self.allowed)
 
     def _is_text(self, value: Any) -> bool:
+        if isinstance(value, str) and value.endswith("\n"):
+            return False  # the end of a pattern matches before it too
         shape = Annotated[str, Meta(pattern=self.pattern, max_length=self.max_length)]
         try:
             msgspec.convert(value, shape)

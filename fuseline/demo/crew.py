@@ -129,7 +129,9 @@ async def _pass_on(name: str, process: Process) -> None:
     """What a process says on stderr stands in our log."""
     assert process.stderr is not None
     async for line in process.stderr:
-        _log.warning("demo_process", process=name, line=line.decode(errors="replace").rstrip())
+        _log.warning(
+            "demo_process", name_of_process=name, line=line.decode(errors="replace").rstrip()
+        )
 
 
 async def _stop(processes: dict[str, Process], timeout_seconds: float) -> None:
@@ -142,7 +144,7 @@ async def _stop(processes: dict[str, Process], timeout_seconds: float) -> None:
     except TimeoutError:
         for name, process in processes.items():
             if process.returncode is None:
-                _log.warning("demo_process_killed", process=name)
+                _log.warning("demo_process_killed", name_of_process=name)
                 with suppress(ProcessLookupError):
                     process.kill()
         await waits

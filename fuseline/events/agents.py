@@ -170,6 +170,12 @@ async def remove(
     _check(reply, name, revision)
 
 
+async def was_removed(backend: Backend, name: str, wire: Wire | None = None) -> bool:
+    """Whether an agent of this name has ever been removed; it may be back by now."""
+    key = backend.keys.agent(name).circuit
+    return await (wire or backend.wire).call("HGET", key, "gone") is not None
+
+
 def _successor(
     backend: Backend, record: AgentRecord, base: int, actor: str, *, created: bool = False
 ) -> AgentRecord:

@@ -14,6 +14,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 
 from fuseline.core.errors import (
     BackendError,
+    BackendUnavailableError,
     ConfigError,
     IncompatibleServerError,
     NamespaceMismatchError,
@@ -80,6 +81,7 @@ class Backend:
             retry=Retry(NoBackoff(), 0),
             protocol=2,
             client_name="fuseline",
+            driver_info=None,  # CLIENT SETINFO is refused by older servers and by narrow ACLs
         )
         wire = Wire(pool, timeout + block_seconds)
         self._wires.append(wire)
@@ -139,7 +141,15 @@ class Backend:
             return
         if isinstance(reply, Exception) and not _is_lost(reply):
             raise translate(reply) from reply
-        await self.wire.call("FUNCTION", "LOAD", "REPLACE", library.source())
+        load: Command = ("FUNCTION", "LOAD", "REPLACE", library.source())
+        (reply,) = await self.wire.call_many([load])
+        if isinstance(reply, NoPermissionError):
+            raise BackendUnavailableError(
+                f"the server has no functions of Fuseline of build {library.BUILD} or newer, and "
+                "this user may not load them; run `fuseline status` once with a user that may"
+            )
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
 
     async def learn_time(self, wire: Wire | None = None) -> int:
         """Asks for Redis's time; returns it in ms."""

@@ -23,7 +23,13 @@ _NAMED = 3
 
 async def key_types(backend: Backend, agents: list[AgentKeys]) -> Finding:
     """Whether every key of an agent is of its type."""
-    wanted = {"events": "stream", "circuit": "hash", "history": "stream", "probes": "zset"}
+    wanted = {
+        "events": "stream",
+        "circuit": "hash",
+        "history": "stream",
+        "probes": "zset",
+        "counts": "hash",
+    }
     wrong = []
     for start in range(0, len(agents), 250):
         keys = [
@@ -124,7 +130,7 @@ async def set_aside(backend: Backend, agents: list[AgentKeys]) -> Finding:
 async def memory(backend: Backend, agents: list[AgentKeys]) -> Finding:
     """What an agent takes on the server, from a sample."""
     sample = agents[:: max(1, len(agents) // _SAMPLE)][:_SAMPLE]
-    totals = {"events": 0, "circuit": 0, "history": 0}
+    totals = {"events": 0, "circuit": 0, "history": 0, "counts": 0}
     for agent in sample:
         replies = await backend.wire.call_many(
             [("MEMORY", "USAGE", getattr(agent, field)) for field in totals]

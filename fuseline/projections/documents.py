@@ -5,7 +5,6 @@ Times are ISO 8601 in UTC beside their ms, lengths of time are in the unit their
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -19,18 +18,12 @@ from fuseline.core.circuit import (
 )
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode, Outcome, ProbeStarted
+from fuseline.core.texts import iso as iso
 from fuseline.projections.explain import config_of, explain
 from fuseline.projections.overview import AgentStatus
 from fuseline.projections.timeline import Item
 
 Document = dict[str, Any]
-
-
-def iso(ms: int) -> str | None:
-    """A time as ISO 8601 in UTC; None for 0, which is no time."""
-    if not ms:
-        return None
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def mode_name(mode: Mode) -> str:

@@ -6,18 +6,21 @@ from time import monotonic
 from typing import Any
 
 from fuseline.core.circuit import Rebuilt
-from fuseline.core.errors import BackendError, BackendUnavailableError
+from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.core.events import Tick
 from fuseline.core.fold import initial
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
-from fuseline.events.codec import before_id, encode_event
+from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import parse_entries
 from fuseline.events.logs import get_logger
-from fuseline.events.wire import Command, Wire, translate
+from fuseline.events.wire import Wire, translate
+from fuseline.projections.reading import Wave, read_wave
+from fuseline.projections.replay import counting_anew, log_info, refold
+from fuseline.projections.rollups import replace_counts
 from fuseline.projections.shard import ShardProjection
-from fuseline.projections.store import Commit, commit_call, fold_rest, load_circuits
+from fuseline.projections.store import Commit, commit_call, load_counted
 
 _AGENTS_PER_WAVE = 500
 _AGENTS_PER_COMMIT = 100
@@ -26,7 +29,6 @@ _TICK = encode_event(Tick())
 
 _log = get_logger("projector")
 
-Wave = list[tuple[ShardProjection, AgentKeys]]
 Commits = list[tuple[ShardProjection, Commit]]
 
 
@@ -116,7 +118,7 @@ class Folding:
         wave = await self._choose(shards)
         if not wave:
             return
-        replies = await self._read(wave)
+        replies = await read_wave(self._wire, wave, self._count(wave) + 1)
         commits: Commits = []
         try:
             await self._fold(wave, replies, commits)
@@ -160,41 +162,6 @@ class Folding:
         """How many events of each agent of the wave are folded at once."""
         return max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
 
-    async def _read(self, wave: Wave) -> list[Any]:
-        """Raw entries of each agent from the last event that was folded on, that one included.
-
-        If it is not there any more, the log has lost it, and what comes now may be the same
-        outcomes sent again.
-        """
-        count = self._count(wave) + 1
-        groups: dict[int, list[int]] = {}
-        for place, (shard, _) in enumerate(wave):
-            groups.setdefault(shard.keys.shard, []).append(place)
-        found: list[Any] = [[] for _ in wave]
-
-        def command(places: Sequence[int]) -> Command:
-            starts = [before_id(wave[n][0].circuits[wave[n][1].name].checkpoint) for n in places]
-            streams = [wave[n][1].events for n in places]
-            return ("XREAD", "COUNT", count, "STREAMS", *streams, *starts)
-
-        # One command for a shard: a reply of its own for each agent would cost more than its fold.
-        places_of = list(groups.values())
-        replies = await self._wire.call_many([command(places) for places in places_of])
-        if failed := [n for n, reply in enumerate(replies) if isinstance(reply, Exception)]:
-            # One damaged key fails them all; ask for each to find it.
-            single = [[place] for n in failed for place in places_of[n]]
-            places_of += single
-            replies += await self._wire.call_many([command(places) for places in single])
-        for places, reply in zip(places_of, replies, strict=True):
-            if isinstance(reply, Exception):
-                if len(places) == 1:
-                    found[places[0]] = reply
-                continue
-            by_key = {wave[n][1].events.encode(): n for n in places}
-            for key, entries in reply or ():
-                found[by_key[key]] = entries
-        return found
-
     async def _choose(self, shards: Iterable[ShardProjection]) -> Wave:
         """The agents of the next wave, their circuits loaded."""
         wave: Wave = []
@@ -211,7 +178,7 @@ class Folding:
     async def _load(self, shard: ShardProjection, agents: Sequence[AgentKeys]) -> None:
         """Loads circuits; one by one where one of them cannot be loaded."""
         try:
-            circuits = await load_circuits(self._backend, agents, self._wire)
+            found = await load_counted(self._backend, agents, self._wire)
         except BackendError as error:
             if len(agents) > 1:
                 for agent in agents:
@@ -221,22 +188,38 @@ class Folding:
             else:
                 self._set_aside(shard, agents[0].name, str(error))
             return
-        for agent, circuit in zip(agents, circuits, strict=True):
-            shard.put(agent.name, circuit or initial(), stored=circuit is not None)
+        for agent, counted in zip(agents, found, strict=True):
+            if counted is None:
+                shard.put(agent.name, initial(), stored=False)
+            else:
+                shard.put(agent.name, *counted, stored=True)
 
     async def _fold_anew(self, shard: ShardProjection, agent: AgentKeys) -> None:
         """The log has lost events that were folded: the log decides, so fold what it holds."""
         # Of the stored projection the checkpoint is enough; the rest may be unreadable.
         stored = await self._wire.call("HGET", agent.circuit, "checkpoint")
         base = "" if stored is None else stored.decode()
-        circuit = initial()
-        await fold_rest(self._backend, agent, circuit, self._wire)
+        info = await log_info(self._backend, agent, self._wire)
+        tally = counting_anew(info)
+        replay = await refold(self._backend, agent, tally=tally, wire=self._wire)
+        circuit = replay.circuit
         was = shard.circuits[agent.name].checkpoint if agent.name in shard.circuits else base
         now_ms = self._backend.clock.now_ms()
         note = Rebuilt(now_ms, circuit.checkpoint, was, "the log has lost events")
         _log.error("log_lost_events", agent=agent.name, was=was, now=circuit.checkpoint)
-        shard.put(agent.name, circuit, stored=stored is not None)
-        commit = Commit(agent, base, circuit, [note], view_changed=True, anew=True)
+        counts = (agent, replay.rollups, tally.begin_ms, self._wire)
+        try:
+            stale = await replace_counts(self._backend, shard.keys, shard.token, *counts)
+        except WrongKeyTypeError as error:
+            self._set_aside(shard, agent.name, str(error))
+            return
+        if stale is None:
+            shard.lost = True
+            return
+        shard.put(agent.name, circuit, tally, stored=stored is not None)
+        commit = Commit(
+            agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale
+        )
         await self._commit([(shard, commit)])
 
     async def _commit(self, commits: Commits) -> None:

@@ -13,7 +13,7 @@ import anyio
 from msgspec import Struct
 
 from fuseline.core.circuit import Circuit, Rebuilt
-from fuseline.core.errors import BackendError, BackendUnavailableError
+from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.wire import Wire, translate
@@ -22,12 +22,15 @@ from fuseline.projections.leases import LEASE_MS, lease_call
 from fuseline.projections.replay import (
     OnEvents,
     Replay,
+    counting_anew,
     incomplete_start,
     log_info,
     refold,
     refold_more,
 )
+from fuseline.projections.rollups import replace_counts
 from fuseline.projections.store import Commit, commit_call
+from fuseline.projections.tally import Tally
 
 _AGENTS_PER_COMMIT = 50
 _RELEASE_SECONDS = 1.0
@@ -97,6 +100,7 @@ class _Ready(Struct):
 
     agent: AgentKeys
     replay: Replay
+    tally: Tally
     missing: int
 
 
@@ -156,10 +160,16 @@ class _Job:
                     "forget what they said (--incomplete does it nevertheless)",
                 )
             start = await incomplete_start(self._backend, agent, self._wire)
+        tally = counting_anew(info)
         replay = await refold(
-            self._backend, agent, start=start, on_events=self._on_events, wire=self._wire
+            self._backend,
+            agent,
+            start=start,
+            tally=tally,
+            on_events=self._on_events,
+            wire=self._wire,
         )
-        return _Ready(agent, replay, info.missing)
+        return _Ready(agent, replay, tally, info.missing)
 
     async def _store(self, ready: Sequence[_Ready], token: int) -> list[Rebuild]:
         """Folds what has come meanwhile and commits; the lease is held."""
@@ -182,7 +192,23 @@ class _Job:
             circuit = replay.circuit
             now_ms = self._backend.clock.now_ms()
             note = Rebuilt(now_ms, circuit.checkpoint, previous, self._reason)
-            commits.append(Commit(agent, previous, circuit, [note], view_changed=True, anew=True))
+            try:
+                stale = await self._write_counts(item, token)
+            except WrongKeyTypeError as error:
+                results[agent.name] = Rebuild(agent=agent.name, problem=str(error))
+                continue
+            commits.append(
+                Commit(
+                    agent,
+                    previous,
+                    circuit,
+                    [note],
+                    view_changed=True,
+                    anew=True,
+                    tally=item.tally,
+                    stale=stale,
+                )
+            )
             results[agent.name] = Rebuild(
                 agent=agent.name,
                 previous=previous,
@@ -194,6 +220,16 @@ class _Job:
         for name, problem in (await self._commit(commits, token)).items():
             results[name] = Rebuild(agent=name, problem=problem)
         return list(results.values())
+
+    async def _write_counts(self, item: _Ready, token: int) -> list[str]:
+        """Writes the rollups; returns the units that the commit has to delete."""
+        rollups, first_ms = item.replay.rollups, item.tally.begin_ms
+        stale = await replace_counts(
+            self._backend, self._shard, token, item.agent, rollups, first_ms, self._wire
+        )
+        if stale is None:
+            raise self._taken()
+        return stale
 
     async def _commit(self, commits: Sequence[Commit], token: int) -> dict[str, str]:
         """Stores the circuits; returns the agents that were refused, with the reason."""

@@ -18,6 +18,7 @@ from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, read_all
 from fuseline.events.wire import Wire, translate
+from fuseline.projections.tally import Rollups, Tally
 
 OnEvents = Callable[[int], None]
 """Called with the number of events folded since the last time; for progress bars."""
@@ -41,6 +42,11 @@ class LogInfo(Struct, frozen=True):
     last_id: str = ""
 
 
+def counting_anew(info: LogInfo) -> Tally:
+    """The tally to fold a log with from its start; what it has lost cannot be counted again."""
+    return Tally(parse_id(info.first_id)[0] if info.missing and info.first_id else -1)
+
+
 class Replay(Struct):
     """A circuit folded from the start of the log.
 
@@ -49,9 +55,13 @@ class Replay(Struct):
         outcomes: how many of them were outcomes of calls.
         duplicates: outcomes that carry a (worker, sequence number) the log had before.
         duplicate_ids: ids of the first few of them.
+        tally: the counts beside the circuit; None if nobody wants them.
+        rollups: the units closed so far.
     """
 
     circuit: Circuit
+    tally: Tally | None = None
+    rollups: Rollups = field(default_factory=dict)
     events: int = 0
     outcomes: int = 0
     duplicates: int = 0
@@ -61,6 +71,8 @@ class Replay(Struct):
     def take(self, entries: list[Entry]) -> None:
         """Folds the next entries."""
         fold_in_place(self.circuit, entries)
+        if self.tally is not None:
+            self.rollups.update(self.tally.take(entries))
         self.events += len(entries)
         self._count(entries)
 
@@ -110,6 +122,7 @@ async def refold(
     end: str = "+",
     *,
     start: Circuit | None = None,
+    tally: Tally | None = None,
     on_events: OnEvents | None = None,
     wire: Wire | None = None,
 ) -> Replay:
@@ -120,10 +133,11 @@ async def refold(
         agent: whose log.
         end: last id to fold; "+" for all there is now.
         start: the circuit before the first entry; by default the initial one.
+        tally: counts the entries too, if given.
         on_events: told of progress.
         wire: connection to use.
     """
-    replay = Replay(start or initial())
+    replay = Replay(start or initial(), tally)
     await refold_more(backend, agent, replay, "-", end, on_events=on_events, wire=wire)
     return replay
 

@@ -10,6 +10,7 @@ from fuseline.core.fold import fold_in_place
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry
 from fuseline.projections.store import Commit
+from fuseline.projections.tally import Tally
 
 
 class ShardProjection:
@@ -21,6 +22,7 @@ class ShardProjection:
         self.lost = False  # the lease was found to be another's
         self.wake_position = "0-0"
         self.circuits: dict[str, Circuit] = {}
+        self.tallies: dict[str, Tally] = {}  # the counts beside each circuit
         self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
         self.pending: dict[str, None] = {}  # agents with events to read and fold, as noticed
         self.carried: dict[str, list[Entry]] = {}  # events at hand, each from its checkpoint on
@@ -59,9 +61,14 @@ class ShardProjection:
         carried, self.carried = self.carried, {}
         return carried.items()
 
-    def put(self, agent: str, circuit: Circuit, *, stored: bool) -> None:
-        """Takes a circuit as it stands in Redis, or the initial one."""
+    def put(
+        self, agent: str, circuit: Circuit, tally: Tally | None = None, *, stored: bool
+    ) -> None:
+        """Takes a circuit as it stands in Redis with its tally, or the initial ones."""
         self.circuits[agent] = circuit
+        if tally is None:
+            tally = Tally.beginning_at(circuit.position) if stored else Tally()
+        self.tallies[agent] = tally
         if stored:
             self.unstored.discard(agent)
         else:
@@ -71,6 +78,7 @@ class ShardProjection:
     def forget(self, agent: str) -> None:
         """Drops a circuit that is not what Redis holds; it is loaded again when needed."""
         self.circuits.pop(agent, None)
+        self.tallies.pop(agent, None)
         if self.carried.pop(agent, None):
             self.pending[agent] = None
         self.unstored.discard(agent)
@@ -85,7 +93,10 @@ class ShardProjection:
         changes = fold_in_place(circuit, entries)
         if circuit.checkpoint == before:
             return None
-        return Commit(agent, base, circuit, changes, view_of(circuit) != view)
+        tally = self.tallies[agent.name]
+        rollups = tally.take(entries)
+        changed = view_of(circuit) != view
+        return Commit(agent, base, circuit, changes, changed, tally=tally, rollups=rollups)
 
     def committed(self, commit: Commit) -> None:
         """The commit stands in Redis."""

@@ -13,6 +13,7 @@ from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import read_all
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit, encode_change, encode_circuit
+from fuseline.projections.tally import Tally, decode_tally, encode_tally
 
 FEED_LENGTH = 10_000
 """Entries a shard's feed keeps; a worker that has missed more loads its circuits again."""
@@ -29,6 +30,9 @@ class Commit(msgspec.Struct):
     changes: list[Change]
     view_changed: bool
     anew: bool = False  # folded from the start of the log: readers must take it as it is
+    tally: Tally | None = None  # what is counted up to the circuit's checkpoint
+    rollups: list[tuple[str, bytes]] = []  # of the units that the new entries have closed
+    stale: list[str] = []  # units stored before that the log does not have
 
     def arguments(self) -> list[Argument]:
         """As the function `commit` takes them."""
@@ -39,16 +43,18 @@ class Commit(msgspec.Struct):
             circuit.checkpoint,
             encode_circuit(circuit),
         ]
+        fields: tuple[Argument, ...] = ()
         if self.view_changed or not self.base or self.anew:
-            arguments += (
-                8,
+            fields = (
                 "state", circuit.state.value,
                 "epoch", circuit.epoch,
                 "open_until", circuit.open_until_ms,
                 "limit", circuit.config.half_open_max_calls,
             )  # fmt: skip
-        else:
-            arguments.append(0)
+        if self.tally is not None:
+            fields += ("tally", encode_tally(self.tally))
+        arguments.append(len(fields))
+        arguments += fields
         arguments.append(len(self.changes))
         arguments += map(encode_change, self.changes)
         arguments.append("2" if self.anew else "1" if self.view_changed else "0")
@@ -59,6 +65,11 @@ class Commit(msgspec.Struct):
                 arguments += (member, deadline)
         else:
             arguments.append(0 if self.view_changed or self.anew else -1)
+        arguments.append(len(self.rollups) + len(self.stale))
+        for rollup in self.rollups:
+            arguments += rollup
+        for unit in self.stale:
+            arguments += (unit, "")
         return arguments
 
 
@@ -87,9 +98,9 @@ def commit_call(
     arguments: list[Argument] = [token, FEED_LENGTH]
     for commit in commits:
         agent = commit.agent
-        keys += (agent.circuit, agent.history, agent.events, agent.probes)
+        keys += (agent.circuit, agent.history, agent.events, agent.probes, agent.counts)
         arguments += commit.arguments()
-    return "commit", keys, arguments
+    return "store", keys, arguments
 
 
 async def load_circuits(
@@ -109,6 +120,35 @@ async def load_circuits(
             raise translate(reply) from reply
         circuits.append(None if reply is None else decode_circuit(reply))
     return circuits
+
+
+async def load_counted(
+    backend: Backend, agents: Sequence[AgentKeys], wire: Wire | None = None
+) -> list[tuple[Circuit, Tally] | None]:
+    """The projections of agents with what is counted beside them; None where there is none yet.
+
+    A projection that was never counted, or was folded on by a release that does not count, gets
+    a tally that begins where it stands.
+
+    Raises:
+        WrongKeyTypeError: a key is not what it should be.
+        BackendError: a projection cannot be read.
+    """
+    wire = wire or backend.wire
+    replies = await wire.call_many([("HMGET", agent.circuit, "blob", "tally") for agent in agents])
+    found: list[tuple[Circuit, Tally] | None] = []
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+        blob, raw = reply
+        if blob is None:
+            found.append(None)
+            continue
+        circuit, tally = decode_circuit(blob), decode_tally(raw)
+        if tally is None or tally.position != circuit.position:
+            tally = Tally.beginning_at(circuit.position)
+        found.append((circuit, tally))
+    return found
 
 
 async def fold_rest(

@@ -7,7 +7,6 @@ at a time, newest first, so the end of a long timeline costs no more than that o
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection
-from enum import StrEnum
 from itertools import count
 from typing import Any
 
@@ -26,29 +25,13 @@ from fuseline.core.events import Outcome, ProbeStarted, Result
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import parse_entries
+from fuseline.events.log import Entry, parse_entries
 from fuseline.projections.codec import decode_change
+from fuseline.schemas.timeline import Kind as Kind
 
 _PAGE = 500
 _FOLLOW_SECONDS = 0.2
 _UNPROJECTED_SECONDS = 2.0
-
-
-class Kind(StrEnum):
-    """What an item of a timeline is."""
-
-    TRANSITION = "transition"
-    OVERRIDE = "override"
-    CONFIG = "config"
-    SET_ASIDE = "set_aside"
-    REBUILT = "rebuilt"
-    SUCCESS = "success"
-    FAILURE = "failure"
-    TIMEOUT = "timeout"
-    ABANDONED = "abandoned"
-    IGNORED = "ignored"
-    NOT_SENT = "not_sent"
-    PROBE = "probe"
 
 
 OUTCOMES = frozenset(Kind[result.name] for result in Result)
@@ -69,6 +52,8 @@ _KIND_OF: dict[type, Kind] = {
     Rebuilt: Kind.REBUILT,
     ProbeStarted: Kind.PROBE,
 }
+
+_KIND_OF_RESULT = [Kind[result.name] for result in Result]
 
 Position = tuple[int, int, int]
 """ms, seq and rank: an event of the log has rank 0, what it changed rank 1."""
@@ -196,9 +181,8 @@ async def _events(
         return
     end = "+" if until_ms is None else str(until_ms)
     async for raw in _pages(backend, agent.events, str(since_ms), end):
-        for item in read_events([raw]):
-            if item.kind in kinds:
-                yield item
+        for item in read_events([raw], kinds):
+            yield item
 
 
 async def _pages(backend: Backend, key: str, start: str, end: str) -> AsyncGenerator[Any, None]:
@@ -226,15 +210,21 @@ def read_change(raw: Any) -> Item | None:
     return Item(at_ms, _KIND_OF[type(change)], raw_id.decode(), change, position)
 
 
-def read_events(raw: list[Any]) -> list[Item]:
+def read_events(raw: list[Any], kinds: Collection[Kind] = ALL) -> list[Item]:
     """Reads entries of a log: outcomes and probes; the history tells what control events did."""
-    items = []
-    for ms, seq, event in parse_entries(raw):
-        if isinstance(event, Outcome):
-            kind = Kind[event.result.name]
-        elif isinstance(event, ProbeStarted):
-            kind = Kind.PROBE
-        else:
-            continue
-        items.append(Item(ms, kind, f"{ms}-{seq}", event, (ms, seq, 0)))
-    return items
+    items = (item_of(entry, kinds) for entry in parse_entries(raw))
+    return [item for item in items if item is not None]
+
+
+def item_of(entry: Entry, kinds: Collection[Kind] = ALL) -> Item | None:
+    """An outcome or probe as an item; None if it is of no such kind, or the history tells of it."""
+    ms, seq, event = entry
+    if isinstance(event, Outcome):
+        kind = _KIND_OF_RESULT[event.result]
+    elif isinstance(event, ProbeStarted):
+        kind = Kind.PROBE
+    else:
+        return None
+    if kind not in kinds:
+        return None
+    return Item(ms, kind, f"{ms}-{seq}", event, (ms, seq, 0))

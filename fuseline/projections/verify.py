@@ -13,6 +13,8 @@ from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.replay import LogInfo, OnEvents, id_after, log_info, refold
+from fuseline.projections.tally import Tally, decode_tally
+from fuseline.projections.tally_check import differing_units
 
 _DERIVED = {"next_deadline_ms", "bucket_ms", "bucket_count", "slow_ms"}
 _COMPARED = [name for name in Circuit.__struct_fields__ if name not in _DERIVED]
@@ -90,7 +92,19 @@ async def _verify(
     circuit = decode_circuit(blob)
     if id_after(circuit.checkpoint, info.last_id):
         return Verification(agent=agent.name, checkpoint=circuit.checkpoint, problem=_lost(info))
-    replay = await refold(backend, agent, circuit.checkpoint, on_events=on_events, wire=wire)
+    counted = decode_tally(stored.get("tally"))
+    if counted is not None and counted.position != circuit.position:
+        counted = None  # a release that does not count has folded on; nothing stands on it now
+    tally = None if counted is None else Tally(counted.begin_ms)
+    replay = await refold(
+        backend, agent, circuit.checkpoint, tally=tally, on_events=on_events, wire=wire
+    )
+    differences: list[Difference] = []
+    if not info.missing:
+        differences = _compare(stored, circuit, replay.circuit)
+        if counted is not None and tally is not None:
+            units = await differing_units(backend, agent, counted, tally, replay.rollups, wire)
+            differences += [Difference(f"counts:{unit}", *sums) for unit, *sums in units]
     return Verification(
         agent=agent.name,
         checkpoint=circuit.checkpoint,
@@ -99,7 +113,7 @@ async def _verify(
         missing=info.missing,
         duplicates=replay.duplicates,
         duplicate_ids=replay.duplicate_ids,
-        differences=[] if info.missing else _compare(stored, circuit, replay.circuit),
+        differences=differences,
     )
 
 

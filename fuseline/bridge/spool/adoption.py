@@ -20,7 +20,7 @@ from fuseline.bridge.spool.files import set_aside, spools_in
 from fuseline.bridge.spool.thread import SpoolThread
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BackendError, ConfigError
-from fuseline.events.agents import register
+from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire, translate
@@ -100,6 +100,8 @@ class Adoption:
         wire = self._backend.make_wire()
         try:
             for agent, config in (await run(spool.agents)).items():
+                if await was_removed(self._backend, agent, wire):
+                    continue  # somebody took it away meanwhile; a spool does not bring it back
                 settings = CircuitBreakerConfig.from_wire(msgspec.msgpack.decode(config))
                 await register(self._backend, agent, settings, name, wire)
             for shard, producer, outcomes, _, last in shards:
