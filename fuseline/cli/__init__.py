@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 import fuseline
+from fuseline.cli.agents import agents
+from fuseline.cli.api import api
 from fuseline.cli.check import rebuild_command, verify_command
 from fuseline.cli.configure import configure_agent
 from fuseline.cli.dead import dead
@@ -21,6 +23,7 @@ from fuseline.cli.status import status
 from fuseline.cli.submit import submit
 from fuseline.cli.task import task
 from fuseline.cli.timeline import timeline
+from fuseline.cli.tokens import tokens
 from fuseline.cli.up import up
 from fuseline.cli.worker import worker
 
@@ -57,6 +60,7 @@ def _before(
 
 for _name, _command, _panel in (
     ("up", up, "Run"),
+    ("api", api, "Run"),
     ("projector", projector, "Run"),
     ("worker", worker, "Run"),
     ("status", status, "Look"),
@@ -72,6 +76,8 @@ for _name, _command, _panel in (
     ("doctor", doctor, "Check"),
 ):
     app.command(_name, epilog=EPILOG, rich_help_panel=_panel)(with_options(_command))
+app.add_typer(agents, rich_help_panel="Change")
+app.add_typer(tokens, rich_help_panel="Change")
 
 
 def main() -> None:

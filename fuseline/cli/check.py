@@ -12,10 +12,11 @@ from rich.text import Text
 
 from fuseline.cli import look
 from fuseline.cli.exits import Exit
-from fuseline.cli.force import check_text, default_actor
+from fuseline.cli.force import default_actor
 from fuseline.cli.options import Options
 from fuseline.cli.progress import counting
 from fuseline.cli.session import run
+from fuseline.core.texts import check_text
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys

@@ -12,14 +12,16 @@ from rich.text import Text
 from fuseline.cli import look
 from fuseline.cli.changes import changed, endpoint_rows
 from fuseline.cli.exits import Exit, report_text
-from fuseline.cli.force import check_text, default_actor, projected, wait_until_folded
+from fuseline.cli.force import WAIT_SECONDS, default_actor, projected
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
+from fuseline.core.texts import check_text
 from fuseline.events.agents import AgentRecord, configure, read_agent, register
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import config_document
+from fuseline.projections.word import last_control, wait_until_folded
 
 
 def configure_agent(
@@ -78,8 +80,8 @@ def configure_agent(
 
 
 async def _wait(backend: Backend, agent: str) -> bool:
-    control = await backend.wire.call("HGET", backend.keys.agent(agent).circuit, "control")
-    return await wait_until_folded(backend, agent, control.decode())
+    event_id = await last_control(backend, agent)
+    return event_id is None or await wait_until_folded(backend, agent, event_id, WAIT_SECONDS)
 
 
 async def _store(

@@ -9,7 +9,6 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from enum import StrEnum
-from time import monotonic
 from typing import Annotated
 
 import typer
@@ -21,17 +20,16 @@ from fuseline.cli.session import run
 from fuseline.cli.times import DURATION_HELP, parse_duration
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode, OverrideSet
+from fuseline.core.texts import check_text as check_text
 from fuseline.events.agents import override
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import circuit_document
 from fuseline.projections.explain import seconds
 from fuseline.projections.overview import overview
 from fuseline.projections.projector import Projector
-from fuseline.projections.replay import id_after
+from fuseline.projections.word import wait_until_folded
 
-_WAIT_SECONDS = 10.0
-_POLL_SECONDS = 0.01
-_MAX_TEXT = 500
+WAIT_SECONDS = 10.0
 
 
 class Word(StrEnum):
@@ -74,7 +72,7 @@ def force(
         backend.keys.agent(agent)
         async with projected(backend, agent):
             event_id = await override(backend, agent, event)
-            seen = await wait_until_folded(backend, agent, event_id)
+            seen = await wait_until_folded(backend, agent, event_id, WAIT_SECONDS)
         found = await overview(backend, [agent])
         circuit = found.agents[0].circuit
         if options.as_json:
@@ -86,7 +84,7 @@ def force(
         if not seen:
             text = (
                 f"the override is in the log as {event_id}, but no projector has folded it within "
-                f"{_WAIT_SECONDS:g} s; see `fuseline doctor`"
+                f"{WAIT_SECONDS:g} s; see `fuseline doctor`"
             )
             report_text(text, "NotFoldedError", Exit.FAILED, as_json=options.as_json)
             return Exit.FAILED
@@ -119,18 +117,6 @@ def _sentence(agent: str, event: OverrideSet) -> str:
     return f"{agent} is forced {word}{limit}. The circuit below it is"
 
 
-def check_text(field: str, text: str) -> str:
-    """A reason or an actor: something, in one line.
-
-    Raises:
-        ConfigError: under the name `field`.
-    """
-    word = text.strip()
-    if not 1 <= len(word) <= _MAX_TEXT or not word.isprintable():
-        raise ConfigError(field, text, f"1 to {_MAX_TEXT} printable characters in one line")
-    return word
-
-
 def default_actor() -> str:
     """user@host of this process."""
     try:
@@ -147,6 +133,13 @@ async def projected(backend: Backend, agent: str) -> AsyncIterator[None]:
     if await backend.wire.call("EXISTS", lease):
         yield
         return
+    async with projecting(backend):
+        yield
+
+
+@asynccontextmanager
+async def projecting(backend: Backend) -> AsyncIterator[None]:
+    """Folds meanwhile whatever shards nobody else folds."""
     projector = Projector(backend, f"{socket.gethostname()}-{os.getpid()}-cli")
     task = asyncio.create_task(projector.run())
     try:
@@ -155,15 +148,3 @@ async def projected(backend: Backend, agent: str) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def wait_until_folded(backend: Backend, agent: str, event_id: str) -> bool:
-    """Waits until the projection has passed an event; False if it does not within 10 s."""
-    key = backend.keys.agent(agent).circuit
-    deadline = monotonic() + _WAIT_SECONDS
-    while monotonic() < deadline:
-        checkpoint = await backend.wire.call("HGET", key, "checkpoint")
-        if checkpoint and not id_after(event_id, checkpoint.decode()):
-            return True
-        await asyncio.sleep(_POLL_SECONDS)
-    return False

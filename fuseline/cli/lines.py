@@ -14,11 +14,10 @@ from fuseline.cli.times import clock, local
 from fuseline.core.circuit import ConfigApplied, Transition
 from fuseline.core.events import Outcome, ProbeStarted
 from fuseline.events.backend import Backend
-from fuseline.projections.documents import Document, item_document
+from fuseline.projections.documents import Document
 from fuseline.projections.explain import explain, seconds
-from fuseline.projections.revisions import ConfigBook
+from fuseline.projections.item_documents import ItemDocuments
 from fuseline.projections.timeline import Item, Kind
-from fuseline.projections.workers import WorkerNames
 
 _WORDS = {
     Kind.OVERRIDE: ("⚑", "override", "bold magenta"),
@@ -75,31 +74,23 @@ class LinePrinter:
         self._console = console
         self._as_json = as_json
         self._with_agent = with_agent
-        self._configs = ConfigBook(backend, agent)
-        self._workers = WorkerNames(backend, agent)
+        self._documents = ItemDocuments(backend, agent)
+        self._configs = self._documents.configs
+        self._workers = self._documents.workers
         self._day = ""
 
     async def document(self, items: Sequence[Item]) -> Document:
         """Items as one JSON document."""
-        return {"agent": self._agent, "items": [await self._item(item) for item in items]}
+        return {"agent": self._agent, "items": await self._documents.all(items)}
 
     async def show(self, items: Sequence[Item]) -> None:
         """Prints items, the oldest first."""
         if self._as_json:
             for item in items:
-                look.print_json({"agent": self._agent} | await self._item(item))
+                look.print_json({"agent": self._agent} | await self._documents.one(item))
             return
         for line in _lines(items):
             await self._show_line(line)
-
-    async def _item(self, item: Item) -> Document:
-        content = item.content
-        config = None
-        if isinstance(content, Transition):
-            config = await self._configs.get(content.revision)
-        worker = getattr(content, "worker", 0)
-        name = await self._workers.get(worker) if worker else None
-        return item_document(item, config, name)
 
     async def _show_line(self, line: Line) -> None:
         first, last = line.items[0], line.items[-1]

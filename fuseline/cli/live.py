@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from time import monotonic
 
 import anyio
@@ -41,12 +42,16 @@ class LiveView:
         backend: the namespace.
         options: of the command.
         title: first line, without figures.
+        notes: lines below it.
     """
 
-    def __init__(self, backend: Backend, options: Options, title: str) -> None:
+    def __init__(
+        self, backend: Backend, options: Options, title: str, notes: Sequence[str] = ()
+    ) -> None:
         self._backend = backend
         self._options = options
         self._title = title
+        self._notes = notes
         self._began = monotonic()
         self._configs: dict[str, ConfigBook] = {}
 
@@ -82,6 +87,10 @@ class LiveView:
         away = False
         if not as_json:
             console.print(f"{self._title} · {redact(self._backend.url)} · Ctrl-C stops")
+            for note in self._notes:
+                console.print(note, soft_wrap=True, highlight=False)
+        else:
+            look.print_json({"notes": list(self._notes)})
         while True:
             try:
                 found = await overview(self._backend)
@@ -108,12 +117,13 @@ class LiveView:
     def _view(
         self, console: Console, found: Overview, kept: list[tuple[str, Item, str]]
     ) -> RenderableType:
-        room = max(4, console.height - _OTHER_LINES)
+        room = max(4, console.height - _OTHER_LINES - len(self._notes))
         rows = max(1, min(len(found.agents), room * 2 // 3))
         up = seconds(int(monotonic() - self._began))
         head = Text.assemble((self._title, "bold"), (f" · up {up} · Ctrl-C stops", "dim"))
         namespace = self._backend.keys.namespace_name
-        parts: list[RenderableType] = [head, board(found, namespace, console.width, rows)]
+        notes = [look.notice(note, style="yellow") for note in self._notes]
+        parts: list[RenderableType] = [head, *notes, board(found, namespace, console.width, rows)]
         table = Table.grid(padding=(0, 2))
         for width in (8, min(20, max((len(agent) for agent, *_ in kept), default=0)), 11):
             table.add_column(no_wrap=True, overflow="ellipsis", width=width, min_width=width)

@@ -1,4 +1,4 @@
-"""`fuseline up`: the server, a projector and a live view; with `--demo` also something to see."""
+"""`fuseline up`: server, projector, API and a live view; with `--demo` also something to see."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fuseline.cli.live import LiveView
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.cli.times import DURATION_HELP, parse_duration
+from fuseline.cli.up_api import UpApi, prepare_api
 from fuseline.demo.crew import Crew
 from fuseline.events.backend import Backend
 from fuseline.projections.projector import Projector
@@ -28,6 +29,15 @@ def up(
             "--demo", help="Also start three HTTP agents (one steady, two not) and two workers."
         ),
     ] = False,
+    host: Annotated[
+        str | None,
+        typer.Option(help="Address of the HTTP API (env: FUSELINE_API_HOST; else 127.0.0.1)."),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(help="Its port (env: FUSELINE_API_PORT; else 8787, or one that is free)."),
+    ] = None,
+    no_api: Annotated[bool, typer.Option("--no-api", help="Without the HTTP API.")] = False,
     duration: Annotated[
         str | None, typer.Option("--for", metavar="TIME", help=f"Stop after {DURATION_HELP}.")
     ] = None,
@@ -40,24 +50,29 @@ def up(
 
     async def command(backend: Backend) -> None:
         limit = parse_duration("for", duration) / 1000 if duration is not None else None
+        api = None if no_api else await prepare_api(backend, options, host, port)
         title = f"{backend.server} · namespace {backend.keys.namespace_name}"
+        name = "Fuseline demo" if demo else "Fuseline"
+        notes = [] if api is None else [f"API {api.url}/api/v1/docs", api.notice]
+        view = LiveView(backend, options, f"{name} · {title}", [note for note in notes if note])
         with anyio.move_on_after(math.inf if limit is None else limit):
-            if demo:
-                await _demo(backend, LiveView(backend, options, f"Fuseline demo · {title}"))
-            else:
-                await _plain(backend, LiveView(backend, options, f"Fuseline · {title}"))
+            await (_demo if demo else _plain)(backend, view, api)
 
     run(options, command, long_running=True)
 
 
-async def _plain(backend: Backend, view: LiveView) -> None:
+async def _plain(backend: Backend, view: LiveView, api: UpApi | None) -> None:
     projector = Projector(backend, default_worker_name(), wave_events=_WAVE_EVENTS)
     async with anyio.create_task_group() as tasks:
+        if api is not None:
+            tasks.start_soon(api.run)
         tasks.start_soon(projector.run)
         tasks.start_soon(view.run)
 
 
-async def _demo(backend: Backend, view: LiveView) -> None:
+async def _demo(backend: Backend, view: LiveView, api: UpApi | None) -> None:
     async with Crew(backend) as crew, anyio.create_task_group() as tasks:
+        if api is not None:
+            tasks.start_soon(api.run)
         tasks.start_soon(crew.watch)
         tasks.start_soon(view.run)

@@ -93,6 +93,8 @@ def test_up_projects_and_shows_transitions_as_lines(world: World) -> None:
     process = world.start("up")
     until(lambda: leases(world) == 16)
     assert "Ctrl-C stops" in lines_of(process)[0]
+    assert lines_of(process)[0].startswith("API http://127.0.0.1:")
+    assert "tokens are needed" in lines_of(process)[0]
     world.call("a", False, False, False)
     registered, opened = lines_of(process)[0], lines_of(process)[0]
     assert "registered by test-a" in registered

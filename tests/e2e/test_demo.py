@@ -55,7 +55,7 @@ def wait_for_line(process: subprocess.Popen[str], word: str) -> str:
 
 
 def test_the_demonstration_ends_by_itself_and_leaves_its_timeline(env: dict[str, str]) -> None:
-    process = start(["up", "--demo", "--for", "8"], env)
+    process = start(["up", "--demo", "--for", "12"], env)
     try:
         started = children(process)
         ended = finish(process)

@@ -1,0 +1,1 @@
+"""The HTTP API: agents, circuits, timelines and controls, and who may use them."""

@@ -1,0 +1,40 @@
+"""Examples in the OpenAPI; tests send each of them to a real API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+EXAMPLES: dict[str, list[Any]] = {
+    "AgentCreate": [
+        {
+            "name": "billing-agent",
+            "url": "https://billing.example.com/agent",
+            "circuit_breaker_config": {
+                "enabled": True,
+                "failure_threshold": 5,
+                "failure_rate_threshold": 0.5,
+                "timeout_seconds": 60,
+                "half_open_max_calls": 3,
+                "window_size_seconds": 120,
+            },
+        }
+    ],
+    "AgentReplace": [
+        {
+            "url": "https://billing.example.com/agent",
+            "description": "Invoices and refunds",
+            "tags": ["payments", "eu"],
+            "headers": {"Authorization": "Bearer ${env:BILLING_TOKEN}"},
+            "circuit_breaker_config": {"failure_threshold": 3},
+        }
+    ],
+    "AgentPatch": [
+        {"circuit_breaker_config": {"failure_threshold": 3, "timeout_seconds": "default"}}
+    ],
+    "Override": [
+        {"mode": "forced_open", "reason": "maintenance until 4", "expires_in_seconds": 600},
+        {"mode": "auto", "reason": "maintenance is over", "reset": True},
+    ],
+    "TaskSubmit": [{"agent": "billing-agent", "payload": {"order": 17}}],
+    "TokenCreate": [{"name": "ci-deploy", "role": "operator", "expires_in_seconds": 7_776_000}],
+}

@@ -1,0 +1,72 @@
+"""What the routes work with; one for each API process."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+from litestar.di import NamedDependency
+from msgspec import Struct
+
+from fuseline.api.access.access import Access
+from fuseline.api.access.settings import ApiSettings
+from fuseline.api.metrics import Metrics
+from fuseline.api.stream.hub import StreamHub
+from fuseline.bridge.tasks.client import TaskClient
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.events.backend import Backend
+from fuseline.registry.store import Registry
+
+
+class Services(Struct, frozen=True):
+    """Everything a request may need.
+
+    Attributes:
+        backend: the namespace.
+        settings: of this process.
+        access: who may do what.
+        registry: the agents.
+        tasks: submits tasks and waits for their results.
+        hub: feeds the streams.
+        metrics: counts what this process does.
+    """
+
+    backend: Backend
+    settings: ApiSettings
+    access: Access
+    registry: Registry
+    tasks: TaskClient
+    hub: StreamHub
+    metrics: Metrics
+
+
+Given = NamedDependency[Services]
+"""What a route asks for under the name `services`."""
+
+
+@asynccontextmanager
+async def serving(
+    backend: Backend, settings: ApiSettings, access: Access, defaults: CircuitBreakerConfig
+) -> AsyncIterator[Services]:
+    """Makes the services of a process and runs what has to run behind them.
+
+    Args:
+        backend: the namespace.
+        settings: of this process.
+        access: who may do what.
+        defaults: settings of a breaker where an agent names none.
+    """
+    tasks = TaskClient(backend)
+    hub = StreamHub(backend)
+    services = Services(
+        backend, settings, access, Registry(backend, defaults), tasks, hub, Metrics()
+    )
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(hub.run)
+            yield services
+            group.cancel_scope.cancel()
+    finally:
+        with anyio.CancelScope(shield=True):
+            await tasks.close()
