@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean
+.PHONY: help up test check fmt bench lock clean ui types
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -16,6 +16,13 @@ help: ## Show the targets
 
 up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
 	$(BIN)/fuseline up --demo
+
+ui: ## Build the web UI (needs Node.js 20 or newer)
+	cd ui && npm ci --no-audit --no-fund && npm run build
+
+types: $(VENV)/.dev ## Write docs/openapi.json and the UI's types of it again (needs Node.js 20 or newer)
+	$(BIN)/python -m fuseline.api.openapi_dump docs/openapi.json
+	cd ui && npm ci --no-audit --no-fund && npm run --silent types
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_PARALLEL) $(PYTEST_ARGS)

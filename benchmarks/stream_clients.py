@@ -12,6 +12,8 @@ import sys
 import time
 from urllib.parse import urlsplit
 
+import uvloop
+
 _MARK = re.compile(rb'"mode_until_ms":(\d+)')
 
 
@@ -31,15 +33,17 @@ class Client(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         now = time.monotonic_ns()
         self.bytes += len(data)
-        self._rest += data
-        events = self._rest.split(b"\n\n")
-        self._rest = events.pop()
-        for event in events:
-            if b"event: changes" in event and self._agent in event:
-                for mark in _MARK.findall(event):
-                    self.seen.setdefault(int(mark) % 10_000_000, now)
-            elif b"event: snapshot" in event and b"\nid: " in b"\n" + event:
-                self.ready = True
+        # What came before the last line break of events is whole; figures are passed over unread.
+        whole, end, rest = data.rpartition(b"\n\n")
+        if not end:
+            self._rest += data
+            return
+        whole, self._rest = self._rest + whole, rest
+        if (at := whole.find(self._agent)) >= 0 and whole.find(b"event: changes") >= 0:
+            for mark in _MARK.findall(whole, at):
+                self.seen.setdefault(int(mark) % 10_000_000, now)
+        if not self.ready and b"event: snapshot" in whole and b"\nid: " in b"\n" + whole:
+            self.ready = True
 
 
 async def main(url: str, count: int, agent: str, kinds: str) -> None:
@@ -62,4 +66,5 @@ async def main(url: str, count: int, agent: str, kinds: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]))

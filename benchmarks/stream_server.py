@@ -8,6 +8,7 @@ import sys
 from typing import Annotated
 
 import uvicorn
+import uvloop
 from litestar import Litestar, get
 from litestar.params import HeaderParameter, QueryParameter
 
@@ -16,6 +17,10 @@ from fuseline.api.stream.hub import StreamHub
 from fuseline.api.stream.response import StreamResponse
 from fuseline.events.backend import Backend
 from fuseline.events.settings import BackendSettings
+
+
+async def may_look() -> None:
+    """Everybody may."""
 
 
 async def serve(url: str, namespace: str) -> None:
@@ -28,7 +33,7 @@ async def serve(url: str, namespace: str) -> None:
         kinds: Annotated[str | None, QueryParameter()] = None,
         last_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
     ) -> StreamResponse:
-        return StreamResponse(hub, Filter.parse(kinds=kinds), last_id or None)
+        return StreamResponse(hub, Filter.parse(kinds=kinds), last_id or None, may_look)
 
     listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
     app = Litestar([route], openapi_config=None)
@@ -44,4 +49,5 @@ async def serve(url: str, namespace: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(*sys.argv[1:]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve(*sys.argv[1:]))

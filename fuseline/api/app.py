@@ -17,6 +17,7 @@ from fuseline.api.access.headers import Content, security_headers
 from fuseline.api.authentication import PUBLIC, Authentication, check_role
 from fuseline.api.docs_page import render
 from fuseline.api.envelope import Envelope
+from fuseline.api.pages import Pages, page_routes
 from fuseline.api.problems import HANDLERS
 from fuseline.api.queries import check_query
 from fuseline.api.routes import access, agents, circuits, stream, system, tasks, timeline
@@ -62,7 +63,8 @@ class Application:
     def __init__(self, services: Services) -> None:
         self._litestar = self._make(services)
         headers = {
-            "/": security_headers(Content.API, tls=services.settings.tls),
+            "/": security_headers(Content.UI, tls=services.settings.tls),
+            "/api": security_headers(Content.API, tls=services.settings.tls),
             f"{PREFIX}/docs": security_headers(Content.DOCS, tls=services.settings.tls),
         }
         self._asgi = Envelope(self._litestar, services.metrics, headers)
@@ -106,7 +108,8 @@ class Application:
                         openapi_json,
                         docs,
                     ],
-                )
+                ),
+                *page_routes(Pages()),
             ],
             dependencies={"services": Provide(provide, sync_to_thread=False)},
             guards=[check_role, check_query],

@@ -36,18 +36,27 @@ class Authentication(ASGIMiddleware):
         handler: BaseRouteHandler = scope["route_handler"]
         scope["user"] = None
         if not handler.opt.get("public"):
-            client = scope.get("client")
-            scope["user"] = await self._access.authenticate(
-                method=str(scope.get("method", "GET")),
-                headers=plain_headers(scope["headers"]),
-                cookies=ASGIConnection[Any, Any, Any, Any](scope).cookies,
-                client_address=client[0] if client else "",
-            )
+            scope["user"] = await authenticate(self._access, scope)
         if scope.get("method") == "OPTIONS":
             # The framework's own answer leaves out methods where several handlers share a path.
             await _methods(scope)(scope, receive, send)
             return
         await next_app(scope, receive, send)
+
+
+async def authenticate(access: Access, scope: Scope) -> Caller:
+    """Who sends a request, as `Access.authenticate` says now.
+
+    Raises:
+        AccessError: nobody that may.
+    """
+    client = scope.get("client")
+    return await access.authenticate(
+        method=str(scope.get("method", "GET")),
+        headers=plain_headers(scope["headers"]),
+        cookies=ASGIConnection[Any, Any, Any, Any](scope).cookies,
+        client_address=client[0] if client else "",
+    )
 
 
 def _methods(scope: Scope) -> ASGIResponse:

@@ -14,7 +14,7 @@ from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.fold import initial
-from fuseline.events.agents import register
+from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.logs import get_logger
@@ -118,11 +118,12 @@ class Loads:
         if circuit is not None and circuit.revision and not circuit.removed:
             return circuit
         local = breaker.local
-        if circuit is not None and circuit.removed and local.view and not local.provisional:
-            return circuit  # it was removed while in use here, which use does not undo
-        await register(
-            host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
-        )
+        in_use = local.view is not None and not local.provisional
+        # What was removed while it was in use here is not brought back by that use.
+        if not (in_use and await was_removed(host.backend, breaker.name)):
+            await register(
+                host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
+            )
         return circuit if circuit is not None and circuit.removed else initial()
 
     async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
@@ -156,7 +157,7 @@ class Loads:
         host = self._host
         for keys in agents:
             breaker = host.breakers.get(keys.name)
-            if breaker is not None:
+            if breaker is not None and not await was_removed(host.backend, keys.name):
                 await register(
                     host.backend, keys.name, breaker.config, host.worker, endpoint=breaker.endpoint
                 )

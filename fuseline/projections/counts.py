@@ -23,7 +23,7 @@ from fuseline.projections.spans import IdSpan, read_back, read_spans
 from fuseline.projections.tally import HOURS, UNITS, Sum
 from fuseline.projections.units import Span, Units, cover, hour_of, joined, span_of
 
-MAX_READ = 40_000
+MAX_READ = 20_000
 """Entries read one by one for one answer."""
 
 _HOUR = UNITS[HOURS][1]

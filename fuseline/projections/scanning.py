@@ -29,13 +29,13 @@ Stretch = tuple[Id, Id, int]
 """A span of ids to read, after the first and up to the second, and about how many they are."""
 
 MAX_SEQ = (1 << 64) - 1
-MAX_SCANNED = 4000
-"""Entries read for one page."""
+MAX_SCANNED = 2500
+"""Entries read for one page, but for what the last round trip brings."""
 
 _PLAIN = 500  # entries read before the counts are asked where to look
 _PAGE = 1000
 _STRETCHES_AT_ONCE = 64
-_ENTRIES_AT_ONCE = 2000
+_ENTRIES_AT_ONCE = 1000
 _HOURS_AT_ONCE = 1000
 _MOST_HOURS = 8000
 _WORTH_SPLITTING = 200  # entries; below it the log is read at once

@@ -88,19 +88,29 @@ class Sum(Struct, array_like=True, gc=False):
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Counts entries."""
-        counts, bins, longest = self.counts, self.bins, self.longest_ms
+        # Every event passes here, so: no call for a common one, and identity before comparison.
+        counts, bins, longest, successes = self.counts, self.bins, self.longest_ms, 0
+        table, tabled, outcome, success = _BINS, _TABLED, Outcome, Result.SUCCESS
         for _, _, event in entries:
-            if type(event) is Outcome:
+            if type(event) is outcome:
                 result = event.result
-                counts[result] += 1
-                if result <= _FINISHED:
-                    duration = event.duration_ms
-                    number = _BINS[duration] if duration < _TABLED else bin_of(duration)
-                    bins[number] = bins.get(number, 0) + 1
-                    if duration > longest:
-                        longest = duration
+                if result is success:
+                    successes += 1
+                else:
+                    counts[result] += 1
+                    if result > _FINISHED:
+                        continue
+                duration = event.duration_ms
+                number = table[duration] if duration < tabled else bin_of(duration)
+                try:
+                    bins[number] += 1
+                except KeyError:
+                    bins[number] = 1
+                if duration > longest:
+                    longest = duration
             else:
                 counts[PROBES if type(event) is ProbeStarted else OTHERS] += 1
+        counts[success] += successes
         self.longest_ms = longest
 
 

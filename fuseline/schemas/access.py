@@ -53,9 +53,9 @@ class TokenCreate(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     name: Annotated[str, Meta(min_length=1, max_length=200, examples=["ci-deploy"])]
     role: Role
-    expires_in_seconds: (
-        Annotated[float, Meta(ge=1, le=MAX_TOKEN_SECONDS, examples=[7_776_000])] | None
-    ) = None
+    expires_in_seconds: Annotated[
+        Annotated[float, Meta(ge=1, le=MAX_TOKEN_SECONDS)] | None, Meta(examples=[7_776_000])
+    ] = None
 
 
 class TokenResponse(Struct, frozen=True, kw_only=True):

@@ -195,9 +195,9 @@ class Override(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     mode: ModeName
     reason: Annotated[str, Meta(min_length=1, max_length=500, examples=["maintenance until 4"])]
-    expires_in_seconds: Annotated[float, Meta(ge=0.001, le=31_536_000, examples=[600])] | None = (
-        None
-    )
+    expires_in_seconds: Annotated[
+        Annotated[float, Meta(ge=0.001, le=31_536_000)] | None, Meta(examples=[600])
+    ] = None
     reset: bool = False
 
 

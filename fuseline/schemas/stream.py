@@ -102,7 +102,8 @@ class StreamClosing(Struct, frozen=True, kw_only=True):
     """Event `closing`: the stream ends here; connect again with the last id.
 
     Attributes:
-        reason: `shutdown`, or `max_age`: access is checked again from time to time.
+        reason: `shutdown`; `max_age`: connect again, perhaps to another process; `access`: the
+            token or session does not count any more.
     """
 
     reason: str

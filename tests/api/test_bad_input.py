@@ -20,6 +20,8 @@ from fuseline.schemas.tasks import TaskSubmit
 from tests.api.asking import problem, refused
 from tests.api.running import RunningApi
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 URL = "https://agent.example/ask"
 HUGE = 2**70
 SETTINGS: dict[str, Rule] = {
@@ -72,9 +74,9 @@ def body_with(path: str, value: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", SETTINGS)
 async def test_a_wrong_setting_of_an_agent_is_refused_and_changes_nothing(
-    api: RunningApi, path: str
+    tidy_api: RunningApi, path: str
 ) -> None:
-    client = api.client()
+    client = tidy_api.client()
     made = await client.post("agents", json={"name": "there", "url": URL})
     assert made.status_code == 201
     rule = SETTINGS[path]
@@ -95,8 +97,8 @@ async def test_a_wrong_setting_of_an_agent_is_refused_and_changes_nothing(
     assert listed["items"] == [made.json()]
 
 
-async def test_the_settings_at_their_bounds_are_taken(api: RunningApi) -> None:
-    client = api.client()
+async def test_the_settings_at_their_bounds_are_taken(tidy_api: RunningApi) -> None:
+    client = tidy_api.client()
     for path, rule in SETTINGS.items():
         if rule.kind not in (int, float):
             continue
@@ -113,15 +115,15 @@ async def test_the_settings_at_their_bounds_are_taken(api: RunningApi) -> None:
 
 
 @pytest.mark.parametrize("name", WRONG_NAMES, ids=lambda name: ascii(name)[:20])
-async def test_a_wrong_name_is_refused(api: RunningApi, name: Any) -> None:
-    client = api.client()
+async def test_a_wrong_name_is_refused(tidy_api: RunningApi, name: Any) -> None:
+    client = tidy_api.client()
     told = refused(await client.post("agents", json={"name": name, "url": URL}), "name")
     assert "letters" in told["allowed"]
     assert (await client.get("agents")).json()["total"] == 0
 
 
-async def test_the_other_members_of_an_agent(api: RunningApi) -> None:
-    client = api.client()
+async def test_the_other_members_of_an_agent(tidy_api: RunningApi) -> None:
+    client = tidy_api.client()
     made = await client.post("agents", json={"name": "there", "url": URL})
     cases: list[tuple[str, dict[str, Any]]] = [
         ("description", {"description": value})
@@ -199,8 +201,8 @@ FREE = {("token", "name"), ("task", "agent"), ("override", "reason")}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_wrong_fields_of_other_bodies(api: RunningApi, operation: str) -> None:
-    client = api.client()
+async def test_wrong_fields_of_other_bodies(tidy_api: RunningApi, operation: str) -> None:
+    client = tidy_api.client()
     await client.post("agents", json={"name": "there", "url": URL})
     path, kind, good = OPERATIONS[operation]
     rules = rules_of(kind)
@@ -225,7 +227,7 @@ async def test_wrong_fields_of_other_bodies(api: RunningApi, operation: str) -> 
     assert [one.json()["items"] for one in before] == [one.json()["items"] for one in after]
 
 
-def test_the_bounds_of_tasks_are_those_of_the_queues() -> None:
+async def test_the_bounds_of_tasks_are_those_of_the_queues() -> None:
     rules = rules_of(TaskSubmit)
     for name, check in (("max_attempts", check_attempts), ("deadline_seconds", check_deadline)):
         rule = rules[name]
@@ -236,8 +238,8 @@ def test_the_bounds_of_tasks_are_those_of_the_queues() -> None:
                 check(bound + step)  # type: ignore[operator]
 
 
-async def test_what_does_not_go_together_in_an_override(api: RunningApi) -> None:
-    client = api.client()
+async def test_what_does_not_go_together_in_an_override(tidy_api: RunningApi) -> None:
+    client = tidy_api.client()
     await client.post("agents", json={"name": "there", "url": URL})
     path = "circuits/there/override"
     auto = {"mode": "auto", "reason": "r"}
@@ -249,8 +251,8 @@ async def test_what_does_not_go_together_in_an_override(api: RunningApi) -> None
     assert (await client.get("circuits/there")).json()["circuit"]["mode"] == "auto"
 
 
-async def test_a_wrong_login_tells_nothing_of_the_token(api: RunningApi) -> None:
-    client = api.client(None)
+async def test_a_wrong_login_tells_nothing_of_the_token(tidy_api: RunningApi) -> None:
+    client = tidy_api.client(None)
     secret = "fl_abcdefghijkl_" + "s3cret" * 8
     wrong: list[Any] = [[secret], {"token": secret}, 5, None, True, HUGE, secret * 10]
     for value in wrong:
@@ -291,8 +293,8 @@ BODIES: dict[str, tuple[bytes, int]] = {
 
 
 @pytest.mark.parametrize("name", BODIES)
-async def test_a_body_that_is_no_document(api: RunningApi, name: str) -> None:
-    client = api.client(**{"Content-Type": "application/json"})
+async def test_a_body_that_is_no_document(tidy_api: RunningApi, name: str) -> None:
+    client = tidy_api.client(**{"Content-Type": "application/json"})
     body, status = BODIES[name]
     for method, path in (("POST", "agents"), ("POST", "tasks"), ("POST", "session")):
         try:
@@ -320,10 +322,10 @@ async def test_a_body_that_is_no_document(api: RunningApi, name: str) -> None:
         ("application/json", "br"),
     ],
 )
-async def test_other_kinds_of_bodies(api: RunningApi, kind: str, coding: str) -> None:
+async def test_other_kinds_of_bodies(tidy_api: RunningApi, kind: str, coding: str) -> None:
     headers = {"Content-Type": kind.encode("latin-1"), "Content-Encoding": coding.encode()}
     sent = {name: value for name, value in headers.items() if value}
-    client = api.client()
+    client = tidy_api.client()
     for path in ("agents", "tasks", "tokens", "session", "circuits/x/override"):
         answer = await client.post(path, content=b'{"name":"new"}', headers=sent)
         problem(answer, 415)

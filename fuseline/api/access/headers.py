@@ -56,12 +56,14 @@ def security_headers(
     return headers
 
 
-def content_security_policy(content: Content, script_hashes: Sequence[str] = ()) -> str:
-    """The CSP of a kind of answer."""
+def content_security_policy(
+    content: Content, script_hashes: Sequence[str] = (), *, style_nonce: str = ""
+) -> str:
+    """The CSP of a kind of answer; `style_nonce` lets style elements of a page of the UI in."""
     if content is Content.API:
         return _NOTHING
     if content is Content.UI:
-        return _PAGE.format(scripts="", styles="")
+        return _PAGE.format(scripts="", styles=f" 'nonce-{style_nonce}'" if style_nonce else "")
     scripts = "".join(f" '{one}'" for one in script_hashes)
     # The page of the documentation styles its parts inline; it shows no data of users.
     return _PAGE.format(scripts=scripts, styles=" 'unsafe-inline'")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import get
+from litestar import Request, get
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 
+from fuseline.api.access.roles import Caller
+from fuseline.api.authentication import authenticate
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
 from fuseline.api.stream.filters import Filter
@@ -30,6 +32,7 @@ _EVENTS = ResponseSpec(
     responses={200: _EVENTS, **answers()},
 )
 async def stream_route(
+    request: Request[Caller, Any, Any],
     services: Given,
     agents: Annotated[
         str | None, QueryParameter(description="names with commas: only these")
@@ -60,4 +63,9 @@ async def stream_route(
     nothing happens. `overrun` and `closing` end a stream: connect again with the last id.
     """
     wanted = Filter.parse(agents, states, kinds)
-    return StreamResponse(services.hub, wanted, last_id or last_event_id or None)
+    return StreamResponse(
+        services.hub,
+        wanted,
+        last_id or last_event_id or None,
+        lambda: authenticate(services.access, request.scope),
+    )

@@ -40,7 +40,15 @@ from fuseline.schemas.timeline import (
 
 Since = Annotated[str | None, QueryParameter(description=f"not before {ALLOWED}", max_length=64)]
 Until = Annotated[str | None, QueryParameter(description=f"not after {ALLOWED}", max_length=64)]
-Cursor = Annotated[str | None, QueryParameter(max_length=200)]
+Before = Annotated[
+    str | None, QueryParameter(description="`older` of another page", max_length=200)
+]
+After = Annotated[
+    str | None,
+    QueryParameter(
+        description="`newer` of another page; `oldest` for the first of all", max_length=200
+    ),
+]
 
 
 @get(
@@ -62,10 +70,8 @@ async def get_timeline(
         ),
     ] = "all",
     limit: Annotated[int, QueryParameter(ge=1, le=MAX_LIMIT, description="items of a page")] = 100,
-    before: Annotated[Cursor, QueryParameter(description="`older` of another page")] = None,
-    after: Annotated[
-        Cursor, QueryParameter(description="`newer` of another page; `oldest` for the first of all")
-    ] = None,
+    before: Before = None,
+    after: After = None,
 ) -> TimelinePage:
     """Transitions, overrides, changes of settings, calls and probes; by default the newest."""
     await known(services, name)

@@ -80,6 +80,10 @@ class Delivery:
         self.subscriber.restart(self._channel.snapshot(), reason)
         self.subscriber.push(self._host.health())
 
+    def end(self, reason: str) -> None:
+        """Ends the stream with an event that says why."""
+        self.subscriber.end(frames.closing(reason))
+
     async def run(self, send: Send) -> None:
         """Sends until the stream ends; what `send` has taken counts as delivered."""
         subscriber = self.subscriber
@@ -87,7 +91,7 @@ class Delivery:
         await self._deliver(send, self._host.health())
         while True:
             if monotonic() >= self._ends_at:
-                subscriber.end(frames.closing("max_age"))
+                self.end("max_age")
             if (last := subscriber.take_last()) is not None:
                 await self._deliver(send, last)
                 return

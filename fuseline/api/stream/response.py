@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import anyio
@@ -9,8 +10,11 @@ from litestar import Litestar, Request
 from litestar.response.base import ASGIResponse, Response
 from litestar.types import Receive, Scope, Send
 
+from fuseline.api.access.errors import AccessError
+from fuseline.api.stream.delivery import Delivery
 from fuseline.api.stream.filters import Filter
 from fuseline.api.stream.hub import StreamHub
+from fuseline.core.errors import BackendError
 from fuseline.events.logs import get_logger
 
 _HEADERS = {
@@ -20,6 +24,9 @@ _HEADERS = {
 }
 
 _log = get_logger("stream")
+
+MayLook = Callable[[], Awaitable[object]]
+"""Asks whether the client may still look; raises AccessError if it may not."""
 
 
 class _Silent(Exception):  # noqa: N818 - not an error of anybody's code
@@ -31,8 +38,16 @@ class StreamASGIResponse(ASGIResponse):
 
     _should_set_content_length = False
 
-    def __init__(self, hub: StreamHub, wanted: Filter, last_id: str | None, **rest: Any) -> None:
+    def __init__(
+        self,
+        hub: StreamHub,
+        wanted: Filter,
+        last_id: str | None,
+        may_look: MayLook,
+        **rest: Any,
+    ) -> None:
         super().__init__(**rest)
+        self._may_look = may_look
         self._hub = hub
         self._wanted = wanted
         self._last_id = last_id
@@ -47,6 +62,7 @@ class StreamASGIResponse(ASGIResponse):
             await self.start_response(send)
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(_until_gone, receive, tasks.cancel_scope)
+                tasks.start_soon(self._watch_access, delivery)
 
                 async def deliver(data: bytes) -> None:
                     with anyio.move_on_after(self._hub.settings.send_seconds) as scope:
@@ -63,6 +79,18 @@ class StreamASGIResponse(ASGIResponse):
                 tasks.cancel_scope.cancel()
         await self.after_response()
 
+    async def _watch_access(self, delivery: Delivery) -> None:
+        """A token that is revoked, and a session that is ended, end its streams too."""
+        while True:
+            await anyio.sleep(self._hub.settings.check_seconds)
+            try:
+                await self._may_look()
+            except AccessError:
+                delivery.end("access")
+                return
+            except BackendError:
+                continue  # nobody can say; the stream tells that the server is away
+
 
 async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
     while (await receive())["type"] != "http.disconnect":
@@ -73,11 +101,14 @@ async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
 class StreamResponse(Response[None]):
     """What the route returns."""
 
-    def __init__(self, hub: StreamHub, wanted: Filter, last_id: str | None) -> None:
+    def __init__(
+        self, hub: StreamHub, wanted: Filter, last_id: str | None, may_look: MayLook
+    ) -> None:
         super().__init__(None, headers=_HEADERS, media_type="text/event-stream")
         self._hub = hub
         self._wanted = wanted
         self._last_id = last_id
+        self._may_look = may_look
 
     def to_asgi_response(
         self,
@@ -91,6 +122,7 @@ class StreamResponse(Response[None]):
             self._hub,
             self._wanted,
             self._last_id,
+            self._may_look,
             headers=headers,
             cookies=given.get("cookies"),
             media_type="text/event-stream",

@@ -18,9 +18,10 @@ class StreamSettings(Struct, frozen=True, kw_only=True):
         queue_bytes: bytes that may wait for one client; with more it is dropped.
         send_seconds: a client that takes nothing for this long is cut off.
         max_streams: clients at once.
-        max_age_seconds: a stream ends after this long, so that access is checked again.
+        max_age_seconds: a stream ends after this long, so that clients spread over processes.
+        check_seconds: how often it is asked whether the client may still look.
         part_circuits: circuits in one part of a snapshot.
-        changes_circuits: circuits in one event of changes or figures.
+        changes_circuits: circuits in one event of changes.
 
     Raises:
         ConfigError: a value that is not above 0.
@@ -34,6 +35,7 @@ class StreamSettings(Struct, frozen=True, kw_only=True):
     send_seconds: float = 30.0
     max_streams: int = 1000
     max_age_seconds: float = 3600.0
+    check_seconds: float = 5.0
     part_circuits: int = 500
     changes_circuits: int = 100
 

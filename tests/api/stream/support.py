@@ -34,6 +34,10 @@ class Streaming:
         self.hub, self.url = hub, url
 
 
+async def may_look() -> None:
+    """Everybody may."""
+
+
 @asynccontextmanager
 async def streaming(
     url: str,
@@ -55,7 +59,9 @@ async def streaming(
             kinds: Annotated[str | None, QueryParameter()] = None,
             last_id: Annotated[str | None, HeaderParameter(name="Last-Event-ID")] = None,
         ) -> StreamResponse:
-            return StreamResponse(hub, Filter.parse(agents, states, kinds), last_id or None)
+            return StreamResponse(
+                hub, Filter.parse(agents, states, kinds), last_id or None, may_look
+            )
 
         app = Litestar([route], exception_handlers=HANDLERS, openapi_config=None)
         listener = socket.create_server(("127.0.0.1", 0))

@@ -1,0 +1,120 @@
+"""Circuits: how they stand, and an operator's word over them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from datetime import datetime
+
+from fuseline.client.operation import Operation
+from fuseline.client.timeline import Timeline
+from fuseline.client.transport import Transport
+from fuseline.core.states import CircuitState
+from fuseline.schemas.circuits import (
+    CircuitDetail,
+    CircuitList,
+    CircuitSummary,
+    ModeName,
+    Override,
+    OverrideAnswer,
+    StateAt,
+)
+
+LIST = Operation("listCircuits", "GET", "/circuits", CircuitList)
+GET = Operation("getCircuit", "GET", "/circuits/{name}", CircuitDetail)
+OVERRIDE = Operation("overrideCircuit", "POST", "/circuits/{name}/override", OverrideAnswer)
+STATE_AT = Operation("getCircuitAt", "GET", "/circuits/{name}/state", StateAt)
+
+
+class Circuits(Timeline):
+    """`client.circuits`. Each method raises `ClientError`; see `fuseline.client.errors`."""
+
+    def __init__(self, transport: Transport) -> None:
+        super().__init__(transport)
+
+    async def list(
+        self,
+        *,
+        states: Sequence[CircuitState | ModeName | str] = (),
+        search: str | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> CircuitList:
+        """A page of circuits, the ones in most trouble first.
+
+        Args:
+            states: only circuits in these states or modes.
+            search: part of the name.
+            limit: circuits of a page.
+            cursor: `next_cursor` of the page before.
+        """
+        query = {"state": tuple(states), "search": search, "limit": limit, "cursor": cursor}
+        return await self._transport.call(LIST, query=query)
+
+    async def iterate(
+        self,
+        *,
+        states: Sequence[CircuitState | ModeName | str] = (),
+        search: str | None = None,
+        page_size: int = 100,
+    ) -> AsyncGenerator[CircuitSummary]:
+        """All circuits that `list` has, page after page."""
+        cursor = None
+        while True:
+            page = await self.list(states=states, search=search, limit=page_size, cursor=cursor)
+            for circuit in page.items:
+                yield circuit
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def get(self, name: str) -> CircuitDetail:
+        """One circuit, and why it stands as it does."""
+        return await self._transport.call(GET, path={"name": name})
+
+    async def state_at(self, name: str, at: datetime | int | str) -> StateAt:
+        """A circuit as it was at an instant.
+
+        Args:
+            name: of the agent.
+            at: a time with zone, ms since 1970, or an age like "-5m".
+        """
+        return await self._transport.call(STATE_AT, path={"name": name}, query={"at": at})
+
+    async def override(self, name: str, word: Override) -> OverrideAnswer:
+        """Writes an operator's word; answers when it is in force, or after two seconds."""
+        return await self._transport.call(OVERRIDE, path={"name": name}, body=word)
+
+    async def force_open(
+        self, name: str, reason: str, *, expires_in_seconds: float | None = None
+    ) -> OverrideAnswer:
+        """Refuses all calls to an agent.
+
+        Args:
+            name: of the agent.
+            reason: why; it stands in the history.
+            expires_in_seconds: for how long; None: until it is changed.
+        """
+        return await self._force(ModeName.FORCED_OPEN, name, reason, expires_in_seconds)
+
+    async def force_closed(
+        self, name: str, reason: str, *, expires_in_seconds: float | None = None
+    ) -> OverrideAnswer:
+        """Admits all calls to an agent; see `force_open`."""
+        return await self._force(ModeName.FORCED_CLOSED, name, reason, expires_in_seconds)
+
+    async def hand_back(self, name: str, reason: str, *, reset: bool = False) -> OverrideAnswer:
+        """Lets the circuit decide again.
+
+        Args:
+            name: of the agent.
+            reason: why; it stands in the history.
+            reset: also close it, with an empty window.
+        """
+        word = Override(mode=ModeName.AUTO, reason=reason, reset=reset)
+        return await self.override(name, word)
+
+    async def _force(
+        self, mode: ModeName, name: str, reason: str, expires_in_seconds: float | None
+    ) -> OverrideAnswer:
+        word = Override(mode=mode, reason=reason, expires_in_seconds=expires_in_seconds)
+        return await self.override(name, word)
