@@ -52,13 +52,20 @@ async def running_api(
     url: str,
     namespace: str,
     *,
+    own_url: str | None = None,
     local_mode: bool = False,
     projector: bool = True,
     defaults: CircuitBreakerConfig | None = None,
     **settings: Any,
 ) -> AsyncIterator[RunningApi]:
-    """Starts it; stops it in order."""
-    async with open_backend(url, namespace) as backend, open_backend(url, namespace) as own:
+    """Starts it; stops it in order.
+
+    With `own_url` the API alone works under `url`; what the test itself does is done there.
+    """
+    async with (
+        open_backend(own_url or url, namespace) as own,
+        open_backend(url, namespace) as backend,
+    ):
         store = TokenStore(own)
         tokens = {
             role: (await store.create(f"{role}-of-test", role, life_ms=None, created_by="t")).text

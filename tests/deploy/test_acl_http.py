@@ -1,0 +1,57 @@
+"""Every route of the HTTP API, its server user being the one of `api.acl`."""
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+from tests.api.running import running_api
+from tests.deploy.acl_support import Users
+
+
+async def test_every_route_works_under_the_apis_file(users: Users) -> None:
+    async with running_api(users.url("api"), users.namespace, own_url=users.server.url) as api:
+        client = api.client()
+
+        async def ask(method: str, path: str, status: int, **sent: Any) -> Any:
+            answer = await client.request(method, path, **sent)
+            assert answer.status_code == status, (path, answer.text)
+            return answer.json() if answer.content and status != 304 else None
+
+        await ask("POST", "agents", 201, json={"name": "a", "tags": ["x"]})
+        await ask("GET", "agents?tag=x", 200)
+        await ask("GET", "agents/a", 200)
+        await ask("PATCH", "agents/a", 200, json={"description": "new"})
+        await ask("PUT", "agents/a", 200, json={"circuit_breaker_config": {"timeout_seconds": 9}})
+        await ask("GET", "defaults", 200)
+        override = {"mode": "forced_open", "reason": "test"}
+        forced = await ask("POST", "circuits/a/override", 200, json=override)
+        assert forced["in_force"]
+        await ask("GET", "circuits", 200)
+        await ask("GET", "circuits/a", 200)
+        items = (await ask("GET", "circuits/a/timeline", 200))["items"]
+        await ask("GET", "circuits/a/timeline?kinds=failure", 200)
+        await ask("GET", "circuits/a/timeline/counts?since=-30d", 200)
+        await ask("GET", "circuits/a/timeline/bands", 200)
+        await ask("GET", "circuits/a/state?at=-1ms", 200)
+        await ask("GET", f"circuits/a/explain?transition={items[-1]['id']}", 200)
+        task = await ask("POST", "tasks", 202, json={"agent": "a", "payload": 1})
+        await ask("GET", f"tasks/{task['task']}?wait_seconds=0.2", 200)
+        await ask("GET", "me", 200)
+        made = await ask("POST", "tokens", 201, json={"name": "t", "role": "viewer"})
+        await ask("GET", "tokens", 200)
+        await ask("POST", "session", 201, json={"token": made["text"]})
+        await ask("DELETE", f"tokens/{made['token']['id']}", 204)
+        await ask("DELETE", "session", 204)
+        for path in ("healthz", "readyz", "version", "metrics"):
+            answer = await client.get(path)
+            assert answer.status_code == 200, answer.text
+        async with (
+            asyncio.timeout(10),
+            client.stream("GET", "stream") as stream,
+            aclosing(stream.aiter_lines()) as lines,
+        ):
+            async for line in lines:
+                if line == "event: snapshot":
+                    break
+        await ask("DELETE", "agents/a?reason=done", 204)
+        assert users.denied() <= {("api", "command", "info")}  # it asks, and does without
