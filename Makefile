@@ -20,8 +20,9 @@ up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
 ui: ## Build the web UI (needs Node.js 20 or newer)
 	cd ui && npm ci --no-audit --no-fund && npm run build
 
-types: $(VENV)/.dev ## Write docs/openapi.json and the UI's types of it again (needs Node.js 20 or newer)
+types: $(VENV)/.dev ## Write docs/openapi.json and the types made of it again (needs Node.js 20)
 	$(BIN)/python -m fuseline.api.openapi_dump docs/openapi.json
+	$(BIN)/python -m fuseline.api.bodies_dump fuseline/schemas/agent_bodies.py
 	cd ui && npm ci --no-audit --no-fund && npm run --silent types
 
 test: $(VENV)/.dev ## Run all tests

@@ -17,7 +17,7 @@ from fuseline.api.access.headers import Content, security_headers
 from fuseline.api.authentication import PUBLIC, Authentication, check_role
 from fuseline.api.docs_page import render
 from fuseline.api.envelope import Envelope
-from fuseline.api.pages import Pages, page_routes
+from fuseline.api.pages import ZIPPED, Pages, page_routes
 from fuseline.api.problems import HANDLERS
 from fuseline.api.queries import check_query
 from fuseline.api.routes import access, agents, circuits, stream, system, tasks, timeline
@@ -117,7 +117,10 @@ class Application:
             exception_handlers=HANDLERS,
             request_max_body_size=services.settings.max_body_bytes,
             compression_config=CompressionConfig(
-                backend="gzip", minimum_size=_GZIP_BYTES, exclude=[f"^{PREFIX}/stream"]
+                backend="gzip",
+                minimum_size=_GZIP_BYTES,
+                exclude=[f"^{PREFIX}/stream"],
+                exclude_opt_key=ZIPPED,
             ),
             cors_config=CORSConfig(
                 allow_origins=list(cors),

@@ -64,7 +64,7 @@ def _methods(scope: Scope) -> ASGIResponse:
     allowed = {
         str(method)
         for route in scope["litestar_app"].routes
-        if isinstance(route, HTTPRoute) and route.path == path
+        if isinstance(route, HTTPRoute) and route.path_format == path
         for method in route.methods
     }
     return ASGIResponse(status_code=204, headers={"Allow": ", ".join(sorted(allowed))})

@@ -21,6 +21,9 @@ from fuseline.api.authentication import PUBLIC
 NONCE = b"__CSP_NONCE__"
 """Stands in the start page where the nonce of the answer goes."""
 
+ZIPPED = "zipped"
+"""Marks routes whose answers are compressed already where the client takes it."""
+
 _INDEX = "index.html"
 _FOREVER = "public, max-age=31536000, immutable"  # their names hold their hash
 _ASK_AGAIN = "no-cache"
@@ -137,11 +140,11 @@ def answer(pages: Pages, path: str, headers: dict[str, str]) -> Response[Any]:
 def page_routes(pages: Pages) -> list[Any]:
     """The routes of the UI; behind all others."""
 
-    @get("/", opt=PUBLIC, include_in_schema=False)
+    @get("/", opt=PUBLIC | {ZIPPED: True}, include_in_schema=False)
     async def start_page(request: Request[Any, Any, Any]) -> Response[Any]:
         return answer(pages, "", dict(request.headers))
 
-    @get("/{path:path}", opt=PUBLIC, include_in_schema=False)
+    @get("/{path:path}", opt=PUBLIC | {ZIPPED: True}, include_in_schema=False)
     async def any_page(request: Request[Any, Any, Any], path: FromPath[str]) -> Response[Any]:
         return answer(pages, path.lstrip("/"), dict(request.headers))
 

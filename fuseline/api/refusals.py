@@ -17,6 +17,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.registry.errors import DocumentError
 from fuseline.schemas.problems import FieldProblem
 
+_CURSORS = ("before", "after")
 _MAX_VALUE = 200
 
 
@@ -78,9 +79,12 @@ def shown(value: Any) -> Any:
 
 def _name(request: Request[Any, Any, Any], error: ConfigError) -> str:
     """The field, under the name it has in this request."""
-    path = request.path_params
-    inside = error.field == "agent" and "name" in path and path["name"] == error.value
-    return "name" if inside else error.field
+    path, query = request.path_params, request.query_params
+    if error.field == "agent" and "name" in path and path["name"] == error.value:
+        return "name"
+    if error.field == "cursor" and "cursor" not in query:
+        return next((name for name in _CURSORS if query.get(name) == error.value), "cursor")
+    return error.field
 
 
 def _sent(request: Request[Any, Any, Any], name: str) -> Any:

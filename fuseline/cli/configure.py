@@ -12,7 +12,7 @@ from rich.text import Text
 from fuseline.cli import look
 from fuseline.cli.changes import changed, endpoint_rows
 from fuseline.cli.exits import Exit, report_text
-from fuseline.cli.force import WAIT_SECONDS, default_actor, projected
+from fuseline.cli.force import WAIT_SECONDS, default_actor, projecting
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.config import RULES, CircuitBreakerConfig
@@ -61,7 +61,7 @@ def configure_agent(
             )
             after = changed(before, changes or [])
             if after != record:
-                async with projected(backend, agent):
+                async with projecting(backend):
                     record = await _store(backend, before, after, who, why)
                     folded = await _wait(backend, agent)
         assert record is not None

@@ -70,7 +70,7 @@ def force(
     async def command(backend: Backend) -> int:
         event = _event(word, reason, duration, reset, actor)
         backend.keys.agent(agent)
-        async with projected(backend, agent):
+        async with projecting(backend):
             event_id = await override(backend, agent, event)
             seen = await wait_until_folded(backend, agent, event_id, WAIT_SECONDS)
         found = await overview(backend, [agent])
@@ -127,19 +127,11 @@ def default_actor() -> str:
 
 
 @asynccontextmanager
-async def projected(backend: Backend, agent: str) -> AsyncIterator[None]:
-    """Folds the agent's shard here meanwhile, if nobody else does."""
-    lease = backend.keys.shards[backend.keys.shard_of(agent)].lease
-    if await backend.wire.call("EXISTS", lease):
-        yield
-        return
-    async with projecting(backend):
-        yield
-
-
-@asynccontextmanager
 async def projecting(backend: Backend) -> AsyncIterator[None]:
-    """Folds meanwhile whatever shards nobody else folds."""
+    """Folds meanwhile whatever shards nobody else folds.
+
+    A lease that is there proves nothing: whoever held it may have died a moment ago.
+    """
     projector = Projector(backend, f"{socket.gethostname()}-{os.getpid()}-cli")
     task = asyncio.create_task(projector.run())
     try:

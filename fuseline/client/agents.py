@@ -7,6 +7,7 @@ from typing import Any
 
 from fuseline.client.operation import Operation
 from fuseline.client.transport import Transport, Values
+from fuseline.schemas.agent_bodies import AgentCreate, AgentPatch, AgentReplace
 from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults
 
 LIST = Operation("listAgents", "GET", "/agents", AgentList)
@@ -92,7 +93,7 @@ class Agents:
         )
         return None if answer.status_code == 304 else GET_NEWER.decode(answer.content)
 
-    async def create(self, document: Values, *, reason: str = "") -> AgentResponse:
+    async def create(self, document: AgentCreate, *, reason: str = "") -> AgentResponse:
         """Registers an agent.
 
         Args:
@@ -103,7 +104,7 @@ class Agents:
         return await self._transport.call(CREATE, query=query, body=document)
 
     async def replace(
-        self, name: str, document: Values, *, revision: int | None = None, reason: str = ""
+        self, name: str, document: AgentReplace, *, revision: int | None = None, reason: str = ""
     ) -> AgentResponse:
         """Changes all of an agent.
 
@@ -117,7 +118,7 @@ class Agents:
         return await self._change(REPLACE, name, document, revision, reason)
 
     async def change(
-        self, name: str, document: Values, *, revision: int | None = None, reason: str = ""
+        self, name: str, document: AgentPatch, *, revision: int | None = None, reason: str = ""
     ) -> AgentResponse:
         """Changes what the document names: objects merge, None takes a member back.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 from weakref import WeakSet
 
 from fuseline.client.access import ME, Session, Tokens
@@ -14,7 +14,7 @@ from fuseline.client.circuits import Circuits
 from fuseline.client.settings import find_target
 from fuseline.client.stream import SILENCE_SECONDS, EventStream
 from fuseline.client.system import HEALTH, METRICS, READINESS, VERSION
-from fuseline.client.tasks import Tasks
+from fuseline.client.tasks import TaskOptions, Tasks
 from fuseline.client.transport import Transport
 from fuseline.core.errors import ConfigError
 from fuseline.core.states import CircuitState
@@ -116,7 +116,12 @@ class FuselineClient:
         return await self._transport.call(METRICS)
 
     async def run(
-        self, agent: str, payload: Any, *, wait_seconds: float = 300.0, **options: Any
+        self,
+        agent: str,
+        payload: Any,
+        *,
+        wait_seconds: float = 300.0,
+        **options: Unpack[TaskOptions],
     ) -> TaskOutcome:
         """Has a worker call an agent, and waits for the result; see `Tasks.run`."""
         return await self.tasks.run(agent, payload, wait_seconds=wait_seconds, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import anyio
 from msgspec import UNSET
@@ -20,6 +20,27 @@ _LONGEST_LOOK_SECONDS = 30.0
 _AWAY_SECONDS = 1.0
 
 
+class TaskOptions(TypedDict, total=False):
+    """What may be said of a task; what is absent is as the agent says, or as usual.
+
+    Attributes:
+        priority: high, normal or low.
+        deadline_seconds: from now; without a result by then it expires.
+        max_attempts: failed calls and dead workers together.
+        when_open: reject or defer while the circuit is open.
+        idempotent: whether calling twice is safe.
+        task_id: submitting the same id again gives the task there is, so with one of your own you
+            may submit again when an answer got lost.
+    """
+
+    priority: str
+    deadline_seconds: float
+    max_attempts: int
+    when_open: str
+    idempotent: bool
+    task_id: str
+
+
 class Tasks:
     """`client.tasks`. Each method raises `ClientError`; see `fuseline.client.errors`."""
 
@@ -27,41 +48,18 @@ class Tasks:
         self._transport = transport
 
     async def submit(
-        self,
-        agent: str,
-        payload: Any,
-        *,
-        priority: str = "normal",
-        deadline_seconds: float | None = None,
-        max_attempts: int | None = None,
-        when_open: str | None = None,
-        idempotent: bool | None = None,
-        task_id: str | None = None,
+        self, agent: str, payload: Any, **options: Unpack[TaskOptions]
     ) -> TaskSubmitted:
         """Puts a task into the queue.
 
         Args:
             agent: name of a registered agent.
             payload: any JSON value; the agent's input.
-            priority: high, normal or low.
-            deadline_seconds: from now; without a result by then it expires.
-            max_attempts: failed calls and dead workers together; None: 3.
-            when_open: reject or defer while the circuit is open; None: as the agent says.
-            idempotent: whether calling twice is safe; None: as the agent says.
-            task_id: submitting the same id again gives the task there is, so with one of your own
-                you may submit again when an answer got lost. None: a random one.
+            options: see `TaskOptions`.
         """
-        task = TaskSubmit(
-            agent=agent,
-            payload=payload,
-            priority=priority,
-            deadline_seconds=deadline_seconds,
-            max_attempts=max_attempts,
-            when_open=when_open,
-            idempotent=idempotent,
-            task_id=task_id,
+        return await self._transport.call(
+            SUBMIT, body=TaskSubmit(agent=agent, payload=payload, **options)
         )
-        return await self._transport.call(SUBMIT, body=task)
 
     async def get(self, task_id: str, *, wait_seconds: float = 0.0) -> TaskResponse:
         """What is known of a task.
@@ -105,7 +103,12 @@ class Tasks:
                 )
 
     async def run(
-        self, agent: str, payload: Any, *, wait_seconds: float = 300.0, **options: Any
+        self,
+        agent: str,
+        payload: Any,
+        *,
+        wait_seconds: float = 300.0,
+        **options: Unpack[TaskOptions],
     ) -> TaskOutcome:
         """Submits a task and waits for its result, whatever it is: see `status`.
 
@@ -113,7 +116,7 @@ class Tasks:
             agent: name of a registered agent.
             payload: any JSON value; the agent's input.
             wait_seconds: how long at most.
-            options: see `submit`.
+            options: see `TaskOptions`.
 
         Raises:
             TimeoutError: there is no result yet; the task goes on.

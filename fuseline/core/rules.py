@@ -52,7 +52,9 @@ class Rule(Struct, frozen=True):
         else:
             noun = "a whole number" if self.kind is int else "a number"
             low = f"above {self.above:g}" if self.above is not None else f"from {self.minimum:g}"
-            words = f"{noun} {low} to {self.maximum:.10g}"
+            words = f"{noun} {low}" + (
+                f" to {self.maximum:.10g}" if self.maximum is not None else ""
+            )
         return f"{words}, or null to turn it off" if self.nullable else words
 
     def check(self, value: Any, field: str) -> Any:

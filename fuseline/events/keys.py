@@ -20,6 +20,7 @@ MAX_SHARDS = 256
 # Braces and colons would break the hash tag and the key's parts; the rest breaks lines of output.
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f{}:]")
 _MAX_NAME_BYTES = 200
+_MOST_KNOWN = 100_000
 _ALLOWED_NAME = f"1 to {_MAX_NAME_BYTES} bytes of text without control characters, '{{', '}}', ':'"
 
 
@@ -155,6 +156,8 @@ class Keys:
                 f"{tag}:probes:{name}",
                 f"{tag}:counts:{name}",
             )
+            if len(self._agents) >= _MOST_KNOWN:
+                self._agents.clear()  # names that were only asked for must not pile up
             self._agents[name] = keys
         return keys
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from fuseline.api import bodies_dump
 from fuseline.api.app import api_document
 from fuseline.api.openapi_dump import dump
 from fuseline.api.schemas.examples import EXAMPLES
@@ -90,6 +91,8 @@ def test_another_process_gives_the_same_bytes(tmp_path: Path) -> None:
 def test_what_is_checked_in_is_what_the_code_says() -> None:
     checked_in = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
     assert checked_in == dump(), "run `make types`"
+    bodies = ROOT / "fuseline" / "schemas" / "agent_bodies.py"
+    assert bodies.read_text(encoding="utf-8") == bodies_dump.dump(), "run `make types`"
 
 
 async def test_a_running_api_serves_this_document(api: RunningApi) -> None:

@@ -73,14 +73,22 @@ class Scripted:
         self.requests: list[str] = []
         self.url = ""
         self._answers = list(answers)
+        self._serving: set[asyncio.Task[None] | None] = set()
+
+    async def wait(self) -> None:
+        """Until no connection is being served."""
+        await asyncio.gather(*(task for task in self._serving if task is not None))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._serving.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             self.requests.append((await reader.readuntil(b"\r\n\r\n")).decode())
             if self._answers:
                 writer.write(self._answers.pop(0))
                 await writer.drain()
         writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager
@@ -93,6 +101,7 @@ async def scripted(*answers: bytes) -> AsyncIterator[Scripted]:
         yield made
     finally:
         server.close()
+        await made.wait()
 
 
 def answer(status: str, body: str = "", *headers: str, kind: str = "application/json") -> bytes:

@@ -1,5 +1,7 @@
 """Requests that meet trouble: what is asked again, what callers get, what stays hidden."""
 
+import asyncio
+import contextlib
 import logging
 import re
 from time import monotonic
@@ -130,17 +132,40 @@ async def test_members_of_a_newer_release_are_passed_over() -> None:
 
 
 async def test_an_api_that_is_silent_is_not_waited_for_longer_than_told(api: RunningApi) -> None:
+    token = api.tokens[Role.VIEWER]
     async with (
         relayed(api.url) as relay,
-        FuselineClient(relay.url, token=api.tokens[Role.VIEWER], timeout_seconds=0.3) as client,
+        FuselineClient(relay.url, token=token, timeout_seconds=0.3) as hasty,
+        FuselineClient(relay.url, token=token) as patient,
     ):
         relay.hold()
         begin = monotonic()
         with pytest.raises(Unreachable):
-            await client.me()
-        assert monotonic() - begin < 2
+            await hasty.me()
+        assert monotonic() - begin < 5
         relay.release()
-        assert (await client.me()).name == "viewer-of-test"
+        assert (await patient.me()).name == "viewer-of-test"
+
+
+async def test_an_answer_that_trickles_in_is_cut_off_too() -> None:
+    ended = asyncio.Event()
+
+    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(OSError):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+            while True:
+                writer.write(b" ")
+                await writer.drain()
+                await asyncio.sleep(0.05)
+        writer.transport.abort()
+        ended.set()
+
+    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with asking(url, timeout_seconds=0.5) as client:
+            with pytest.raises(Unreachable, match=r"no answer from .* within 0\.5 s"):
+                await client.health()
+        await ended.wait()
 
 
 async def test_nobody_there(api: RunningApi) -> None:

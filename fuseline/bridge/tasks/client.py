@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Generator
+from math import inf
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -36,6 +37,7 @@ SUBMIT_SECONDS = 5.0
 """How long `submit` goes on while the server does not answer; submitting again is safe."""
 
 _RETRY_SECONDS = 0.05
+_REMEMBER_SECONDS = 5.0  # an agent may be removed meanwhile
 
 _propagator = TraceContextTextMapPropagator()
 
@@ -91,7 +93,7 @@ class TaskClient:
         self._store = TaskStore(self._backend)
         self._results = Results(self._store)
         self._max_payload_bytes = max_payload_bytes
-        self._registered: set[str] = set()
+        self._registered: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -164,10 +166,10 @@ class TaskClient:
         return TaskHandle(self._results, task_id, agent, existed=True)
 
     async def _check_agent(self, agent: str) -> None:
-        if agent not in self._registered:
+        if monotonic() - self._registered.get(agent, -inf) > _REMEMBER_SECONDS:
             if await read_agent(self._backend, agent) is None:
                 raise AgentNotFoundError(agent)
-            self._registered.add(agent)
+            self._registered[agent] = monotonic()
 
     async def _submit(
         self, task_id: str, agent: str, level: Priority, deadline_ms: int, body: bytes
