@@ -1,11 +1,13 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui types
+.PHONY: help up test check fmt bench lock clean ui ui-check types types
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+UI := fuseline/api/static/index.html
+UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts -type f 2>/dev/null)
 PYTEST_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile
@@ -15,15 +17,25 @@ help: ## Show the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(UI) || echo "the web UI is not built; the rest works" >&2; \
+	else echo "no Node.js on PATH: without the web UI"; fi
 	$(BIN)/fuseline up --demo
 
-ui: ## Build the web UI (needs Node.js 20 or newer)
-	cd ui && npm ci --no-audit --no-fund && npm run build
+ui: $(UI) ## Build the web UI (needs Node.js 20 or newer)
 
-types: $(VENV)/.dev ## Write docs/openapi.json and the types made of it again (needs Node.js 20)
+$(UI): ui/node_modules/.package-lock.json $(UI_SOURCES)
+	cd ui && npm run --silent build -- --logLevel warn
+
+ui/node_modules/.package-lock.json: ui/package.json ui/package-lock.json ui/.npmrc
+	cd ui && npm ci --no-audit --no-fund
+
+ui-check: ui/node_modules/.package-lock.json $(UI) ## Lint, types, tests and size of the web UI
+	cd ui && npm run --silent lint && npm run --silent check && npm run --silent test && npm run --silent size
+
+types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.json and the types made of it again (needs Node.js 20)
 	$(BIN)/python -m fuseline.api.openapi_dump docs/openapi.json
 	$(BIN)/python -m fuseline.api.bodies_dump fuseline/schemas/agent_bodies.py
-	cd ui && npm ci --no-audit --no-fund && npm run --silent types
+	cd ui && npm run --silent types
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_PARALLEL) $(PYTEST_ARGS)

@@ -1,0 +1,284 @@
+// Made by `npm run bounds` from docs/openapi.json, not by hand.
+
+/** What the server accepts of one member. */
+export interface Bound {
+  kind: "integer" | "number" | "switch" | "text" | "choice" | "list"
+  description: string
+  nullable: boolean
+  default?: string | number | boolean | null
+  choices?: readonly string[]
+  minimum?: number
+  exclusiveMinimum?: number
+  maximum?: number
+  pattern?: string
+  maxLength?: number
+  maxItems?: number
+}
+
+export const AGENT_CREATE_BOUNDS = {
+  attempt_timeout_seconds: {
+    kind: "number",
+    description: "longest attempt; of a stream, the longest wait for its next part",
+    nullable: false,
+    default: 30,
+    minimum: 0.001,
+    maximum: 86400,
+  },
+  connect_timeout_seconds: {
+    kind: "number",
+    description: "longest wait for a connection, TLS included",
+    nullable: false,
+    default: 5,
+    minimum: 0.001,
+    maximum: 86400,
+  },
+  description: {
+    kind: "text",
+    description: "",
+    nullable: false,
+    maxLength: 1000,
+  },
+  failure_statuses: {
+    kind: "list",
+    description: "",
+    nullable: false,
+  },
+  idempotent: {
+    kind: "switch",
+    description: "true: repeating is safe after the agent may have seen the call",
+    nullable: false,
+    default: false,
+  },
+  ignored_statuses: {
+    kind: "list",
+    description: "",
+    nullable: false,
+  },
+  max_response_bytes: {
+    kind: "integer",
+    description: "largest answer, after decompression; of a stream, the sum of its parts",
+    nullable: false,
+    default: 10485760,
+    minimum: 1,
+    maximum: 1073741824,
+  },
+  name: {
+    kind: "text",
+    description: "lower-case letters, digits, '-', '_' and '.'",
+    nullable: false,
+    pattern: "^[a-z0-9](?:[a-z0-9._-]{0,98}[a-z0-9])?$",
+    maxLength: 100,
+  },
+  protocol: {
+    kind: "text",
+    description: "how it is spoken to: http, a2a, or the name of a plug-in",
+    nullable: false,
+    default: "http",
+    pattern: "^[a-z][a-z0-9_.-]{0,39}$",
+  },
+  tags: {
+    kind: "list",
+    description: "",
+    nullable: false,
+    maxItems: 32,
+  },
+  timeout_seconds: {
+    kind: "number",
+    description: "longest call, with all its attempts and waits",
+    nullable: false,
+    default: 120,
+    minimum: 0.001,
+    maximum: 86400,
+  },
+  url: {
+    kind: "text",
+    description: "where the agent listens",
+    nullable: true,
+    pattern:
+      "^https?://(\\[[0-9a-fA-F:.]+\\]|[^\\x00-\\x20\\x7f/?#@\\\\:\\[\\]]+)(:[0-9]{1,5})?([/?][^\\x00-\\x20\\x7f#\\\\]*)?$",
+    maxLength: 2048,
+  },
+  when_open: {
+    kind: "choice",
+    description: "what a worker does with a task while the circuit is open",
+    nullable: false,
+    default: "reject",
+    choices: ["defer", "reject"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const BREAKER_SETTINGS_BOUNDS = {
+  enabled: {
+    kind: "switch",
+    description: "false: every call is admitted; outcomes are still recorded",
+    nullable: false,
+    default: true,
+  },
+  failure_rate_threshold: {
+    kind: "number",
+    description: "failures/calls in the window that open; null: test off",
+    nullable: true,
+    default: 0.5,
+    exclusiveMinimum: 0,
+    maximum: 1,
+  },
+  failure_threshold: {
+    kind: "integer",
+    description: "consecutive failures that open; null: test off",
+    nullable: true,
+    default: 5,
+    minimum: 1,
+    maximum: 1000000,
+  },
+  half_open_max_calls: {
+    kind: "integer",
+    description: "probes of one HALF_OPEN round; all succeed: CLOSED, one fails: OPEN",
+    nullable: false,
+    default: 3,
+    minimum: 1,
+    maximum: 1000,
+  },
+  max_concurrent_calls: {
+    kind: "integer",
+    description: "calls in flight per process; null: no cap",
+    nullable: true,
+    default: null,
+    minimum: 1,
+    maximum: 1000000,
+  },
+  minimum_calls: {
+    kind: "integer",
+    description: "calls the window needs before a rate counts",
+    nullable: false,
+    default: 10,
+    minimum: 1,
+    maximum: 1000000,
+  },
+  minimum_workers: {
+    kind: "integer",
+    description: "distinct workers that must have seen trouble before it opens",
+    nullable: false,
+    default: 1,
+    minimum: 1,
+    maximum: 16,
+  },
+  probe_lease_seconds: {
+    kind: "number",
+    description: "a probe is cut off, or given up, after this long",
+    nullable: false,
+    default: 120,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+  slow_call_rate_threshold: {
+    kind: "number",
+    description: "slow calls/calls in the window that open",
+    nullable: false,
+    default: 1,
+    exclusiveMinimum: 0,
+    maximum: 1,
+  },
+  slow_call_seconds: {
+    kind: "number",
+    description: "calls this long are slow; null: test off",
+    nullable: true,
+    default: null,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+  timeout_max_seconds: {
+    kind: "number",
+    description: "cap of a grown or asked-for (Retry-After) open time",
+    nullable: false,
+    default: 600,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+  timeout_multiplier: {
+    kind: "number",
+    description: "each reopening in a row lasts longer by this factor",
+    nullable: false,
+    default: 1,
+    minimum: 1,
+    maximum: 100,
+  },
+  timeout_seconds: {
+    kind: "number",
+    description: "how long OPEN lasts before probes",
+    nullable: false,
+    default: 60,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+  when_unavailable: {
+    kind: "choice",
+    description: "who decides while Redis or the projector is away",
+    nullable: false,
+    default: "local",
+    choices: ["last_known", "local", "reject"],
+  },
+  window_size_seconds: {
+    kind: "number",
+    description: "length of the sliding window",
+    nullable: false,
+    default: 120,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+} as const satisfies Record<string, Bound>
+
+export const RETRY_SETTINGS_BOUNDS = {
+  backoff_max_seconds: {
+    kind: "number",
+    description: "longest such wait",
+    nullable: false,
+    default: 5,
+    minimum: 0,
+    maximum: 600,
+  },
+  backoff_seconds: {
+    kind: "number",
+    description: "wait before the second attempt; doubles each time, with jitter",
+    nullable: false,
+    default: 0.1,
+    minimum: 0,
+    maximum: 600,
+  },
+  max_attempts: {
+    kind: "integer",
+    description: "attempts of one call, the first included",
+    nullable: false,
+    default: 3,
+    minimum: 1,
+    maximum: 10,
+  },
+} as const satisfies Record<string, Bound>
+
+export const OVERRIDE_BOUNDS = {
+  expires_in_seconds: {
+    kind: "number",
+    description: "",
+    nullable: true,
+    default: null,
+    minimum: 0.001,
+    maximum: 31536000,
+  },
+  mode: {
+    kind: "choice",
+    description: "Who decides admission: the circuit's state, or an operator.",
+    nullable: false,
+    choices: ["auto", "forced_closed", "forced_open"],
+  },
+  reason: {
+    kind: "text",
+    description: "",
+    nullable: false,
+    maxLength: 500,
+  },
+  reset: {
+    kind: "switch",
+    description: "",
+    nullable: false,
+    default: false,
+  },
+} as const satisfies Record<string, Bound>

@@ -1,0 +1,111 @@
+import { useMediaQuery } from "@mantine/hooks"
+import { useNavigate } from "@tanstack/react-router"
+import { useWindowVirtualizer } from "@tanstack/react-virtual"
+import { type MouseEvent, useCallback, useLayoutEffect, useRef, useState } from "react"
+import { useMay } from "../../api/queries"
+import { CircuitRow } from "./CircuitRow"
+import classes from "./circuits.module.css"
+
+const ROW = 40
+const ROW_NARROW = 60
+
+const COLUMNS = [
+  ["state", "State"],
+  ["name", "Agent"],
+  ["rate", "Failure rate"],
+  ["streak", "In a row"],
+  ["calls", "Calls"],
+  ["spark", "Window"],
+  ["changed", "Changed"],
+  ["actions", ""],
+] as const
+
+// Rows of a virtual list are placed by hand, so roles stand where a table's elements would.
+/** All rows, of which only those in sight are drawn. */
+export function CircuitList({ names }: { names: readonly string[] }) {
+  const controls = useMay("operator")
+  const follow = useFollowLink()
+  const body = useRef<HTMLDivElement>(null)
+  const narrow = useMediaQuery("(max-width: 48rem)") ?? false
+  const margin = useTopOf(body)
+  const height = narrow ? ROW_NARROW : ROW
+  const virtual = useWindowVirtualizer({
+    count: names.length,
+    estimateSize: () => height,
+    overscan: 8,
+    scrollMargin: margin,
+    getItemKey: (index) => names[index] ?? index,
+  })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are of `height`
+  useLayoutEffect(() => virtual.measure(), [virtual, height])
+  return (
+    <div
+      role="table"
+      aria-label="All circuits"
+      aria-rowcount={names.length + 1}
+      className={classes.table}
+    >
+      <div role="rowgroup" className={classes.tableHead}>
+        <div role="row" aria-rowindex={1} className={classes.headRow}>
+          {COLUMNS.map(([name, label]) => (
+            <div key={name} role="columnheader" className={classes.cell} data-column={name}>
+              {label || <span className="fl-hidden">Actions</span>}
+            </div>
+          ))}
+        </div>
+      </div>
+      <div
+        ref={body}
+        role="rowgroup"
+        className={classes.tableBody}
+        onClick={follow}
+        style={{ height: virtual.getTotalSize() }}
+      >
+        {virtual.getVirtualItems().map((item) => {
+          const name = names[item.index]
+          return name === undefined ? null : (
+            <CircuitRow
+              key={name}
+              agent={name}
+              place={item.index + 1}
+              top={item.start - virtual.options.scrollMargin}
+              controls={controls}
+            />
+          )
+        })}
+      </div>
+    </div>
+  )
+}
+
+// What stands above the list grows and shrinks; the list has to know where it begins.
+function useTopOf(element: React.RefObject<HTMLElement | null>): number {
+  const [top, setTop] = useState(0)
+  useLayoutEffect(() => {
+    const measure = () => {
+      if (element.current === null) return
+      setTop(Math.round(element.current.getBoundingClientRect().top + window.scrollY))
+    }
+    measure()
+    const observer = new ResizeObserver(measure)
+    observer.observe(document.body)
+    return () => observer.disconnect()
+  }, [element])
+  return top
+}
+
+// Follows the links of rows without loading the page again; not those for a new tab.
+function useFollowLink() {
+  const navigate = useNavigate()
+  return useCallback(
+    (event: MouseEvent<HTMLElement>) => {
+      if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return
+      const link = event.target instanceof Element ? event.target.closest("[data-agent]") : null
+      const name = link?.getAttribute("data-agent")
+      if (!name) return
+      event.preventDefault()
+      void navigate({ to: "/agents/$name", params: { name } })
+    },
+    [navigate],
+  )
+}

@@ -1,0 +1,79 @@
+import { TextInput } from "@mantine/core"
+import { useDebouncedCallback, useHotkeys } from "@mantine/hooks"
+import { useEffect, useRef, useState } from "react"
+import type { CircuitTable } from "../../api/table"
+import { useCircuits } from "../../api/useStream"
+import { count } from "../../lib/format"
+import { LOOKS, SHOWN, type Shown } from "../../lib/shown"
+import { SearchIcon } from "../icons"
+import { StateIcon } from "../state/StateBadge"
+import classes from "./circuits.module.css"
+
+// These stand there also when no circuit is in them.
+const ALWAYS: readonly Shown[] = ["open", "half_open", "closed"]
+
+interface Props {
+  states: readonly Shown[]
+  text: string
+  onStates: (states: Shown[]) => void
+  onText: (text: string) => void
+}
+
+/** How many circuits are in which state, each a filter; and a filter by name. */
+export function Filters({ states, text, onStates, onText }: Props) {
+  const counts = useCircuits(countsOf, sameCounts)
+  const field = useRef<HTMLInputElement>(null)
+  const [typed, setTyped] = useState(text)
+  const tell = useDebouncedCallback(onText, 150)
+  useEffect(() => setTyped(text), [text])
+  useHotkeys([["/", () => field.current?.focus()]])
+  const shown = SHOWN.filter(
+    (one) => ALWAYS.includes(one) || counts[one] > 0 || states.includes(one),
+  )
+  const toggle = (one: Shown) =>
+    onStates(states.includes(one) ? states.filter((other) => other !== one) : [...states, one])
+  return (
+    <div className={classes.filters}>
+      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a frame of its own */}
+      <div role="group" aria-label="Filter by state" className={classes.chips}>
+        {shown.map((one) => (
+          <button
+            key={one}
+            type="button"
+            className={classes.chip}
+            data-tone={LOOKS[one].tone}
+            aria-pressed={states.includes(one)}
+            onClick={() => toggle(one)}
+            title={LOOKS[one].meaning}
+          >
+            <StateIcon shown={one} />
+            <span className={`${classes.chipCount} fl-num`}>{count(counts[one])}</span>
+            {LOOKS[one].word}
+          </button>
+        ))}
+      </div>
+      <TextInput
+        ref={field}
+        className={classes.search}
+        type="search"
+        aria-label="Filter by name"
+        placeholder="Filter by name"
+        leftSection={<SearchIcon />}
+        rightSection={<kbd className={classes.key}>/</kbd>}
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.currentTarget.value)
+          tell(event.currentTarget.value)
+        }}
+      />
+    </div>
+  )
+}
+
+function countsOf(table: CircuitTable): Record<Shown, number> {
+  return table.counts()
+}
+
+function sameCounts(one: Record<Shown, number>, other: Record<Shown, number>): boolean {
+  return SHOWN.every((shown) => one[shown] === other[shown])
+}

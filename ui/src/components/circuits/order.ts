@@ -1,0 +1,38 @@
+import type { CircuitSummary } from "../../api/models"
+import { type Shown, shownOf } from "../../lib/shown"
+
+export interface Filter {
+  /** Only circuits that are shown as one of these; empty: all. */
+  states: readonly Shown[]
+  /** Only agents whose name has this in it. */
+  text: string
+}
+
+/** Whether a circuit passes a filter. */
+export function passes(row: CircuitSummary, filter: Filter): boolean {
+  if (filter.states.length > 0 && !filter.states.includes(shownOf(row))) return false
+  return filter.text === "" || row.agent.includes(filter.text.toLowerCase())
+}
+
+/**
+ * Those in most trouble first, then by failure rate and name. The rate is taken in steps of 10 %:
+ * figures move all the time, rows should not.
+ */
+export function compare(one: CircuitSummary, other: CircuitSummary): number {
+  return (
+    one.trouble - other.trouble ||
+    step(other.failure_rate) - step(one.failure_rate) ||
+    (one.agent < other.agent ? -1 : one.agent > other.agent ? 1 : 0)
+  )
+}
+
+function step(rate: number): number {
+  return Math.round(rate * 10)
+}
+
+/** Names in order, of the rows that pass. */
+export function ordered(rows: Iterable<CircuitSummary>, filter: Filter): string[] {
+  const passing: CircuitSummary[] = []
+  for (const row of rows) if (passes(row, filter)) passing.push(row)
+  return passing.sort(compare).map((row) => row.agent)
+}

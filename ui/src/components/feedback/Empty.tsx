@@ -1,0 +1,26 @@
+import { Code, Stack, Text, Title } from "@mantine/core"
+import type { ReactNode } from "react"
+import classes from "./feedback.module.css"
+
+interface Props {
+  title: string
+  /** What this place will show. */
+  children: ReactNode
+  /** The one command that fills it. */
+  command?: string
+  action?: ReactNode
+}
+
+/** A place with nothing in it yet. */
+export function Empty({ title, children, command, action }: Props) {
+  return (
+    <Stack className={classes.empty} align="center" gap="xs">
+      <Title order={2}>{title}</Title>
+      <Text c="dimmed" maw={520} ta="center">
+        {children}
+      </Text>
+      {command !== undefined && <Code block>{command}</Code>}
+      {action}
+    </Stack>
+  )
+}

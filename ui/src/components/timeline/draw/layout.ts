@@ -1,0 +1,18 @@
+/** Where the lanes stand on the canvas, in px. */
+export const LANES = {
+  gutter: 46,
+  right: 10,
+  marks: { top: 4, height: 30 },
+  band: { top: 42, height: 34 },
+  calls: { top: 90, height: 132 },
+  axis: { top: 222, height: 26 },
+  height: 250,
+} as const
+
+export const FONT = '11px system-ui, "Segoe UI", Roboto, sans-serif'
+export const BOLD = '600 11px system-ui, "Segoe UI", Roboto, sans-serif'
+
+/** Px from the left to the lanes; on a narrow screen the names of the lanes stand closer. */
+export function gutterOf(width: number): number {
+  return width < 520 ? 36 : LANES.gutter
+}

@@ -1,0 +1,33 @@
+import { describe, expect, it } from "vitest"
+import { timelineSearch } from "../../pages/TimelineSearch"
+import { ALL_GROUPS, groupsFrom, kindsOf } from "./kinds"
+
+describe("kinds", () => {
+  it("of an address that names none are all", () => {
+    expect(groupsFrom(undefined)).toEqual(ALL_GROUPS)
+    expect(groupsFrom(["failure", "strange"])).toEqual(["failure"])
+  })
+
+  it("of a list of changes leave calls out", () => {
+    expect(kindsOf(["transition", "failure"], false)).toEqual(["transition"])
+    expect(kindsOf(["transition", "failure"], true)).toEqual(["transition", "failure", "timeout"])
+  })
+})
+
+describe("the address of a timeline", () => {
+  it("takes what it understands and leaves out the rest", () => {
+    expect(
+      timelineSearch({
+        from: 10,
+        to: 20,
+        sel: "5-0",
+        at: 12,
+        kinds: ["failure"],
+        list: "all",
+        x: 1,
+      }),
+    ).toEqual({ from: 10, to: 20, sel: "5-0", at: 12, kinds: ["failure"], list: "all" })
+    expect(timelineSearch({ from: 20, to: 10, at: -1, span: 1.5, list: "none" })).toEqual({})
+    expect(timelineSearch({ sel: 7 })).toEqual({ sel: "7" })
+  })
+})

@@ -1,0 +1,63 @@
+import type { TimelineItem } from "../../api/models"
+
+/** Kinds of marks above the band. */
+export type MarkKind = "transition" | "override" | "config" | "other"
+
+/** Changes of the circuit that stand so close together that they are one mark. */
+export interface Mark {
+  /** Middle of the mark, in px. */
+  x: number
+  kind: MarkKind
+  items: TimelineItem[]
+}
+
+export function markKind(item: TimelineItem): MarkKind {
+  if (item.kind === "transition" || item.kind === "override" || item.kind === "config") {
+    return item.kind
+  }
+  return "other"
+}
+
+/** Marks of one kind within `gapPx` of the first of them are one. Items are in order of time. */
+export function marksOf(
+  items: readonly TimelineItem[],
+  x: (atMs: number) => number,
+  gapPx: number,
+): Mark[] {
+  const marks: Mark[] = []
+  const open = new Map<MarkKind, { mark: Mark; firstX: number }>()
+  for (const item of items) {
+    const kind = markKind(item)
+    const at = x(item.at_ms)
+    const last = open.get(kind)
+    if (last !== undefined && at - last.firstX < gapPx) {
+      last.mark.items.push(item)
+      last.mark.x = (last.firstX + at) / 2
+      continue
+    }
+    const mark: Mark = { x: at, kind, items: [item] }
+    open.set(kind, { mark, firstX: at })
+    marks.push(mark)
+  }
+  return marks
+}
+
+/** The mark nearest to `x` within `reachPx`; null if none is. */
+export function markAt(marks: readonly Mark[], x: number, reachPx: number): Mark | null {
+  let best: Mark | null = null
+  for (const mark of marks) {
+    const away = Math.abs(mark.x - x)
+    if (away <= reachPx && (best === null || away < Math.abs(best.x - x))) best = mark
+  }
+  return best
+}
+
+/** Whether one can ask why it happened. */
+export function isExplained(item: TimelineItem): boolean {
+  return item.kind === "transition" || item.kind === "override"
+}
+
+/** The item of a mark that a click opens: the one that opened the circuit, else the last. */
+export function chiefOf(mark: Mark): TimelineItem | undefined {
+  return mark.items.findLast((item) => item.to === "open") ?? mark.items.at(-1)
+}
