@@ -10,7 +10,7 @@ UI := fuseline/api/static/index.html
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts -type f 2>/dev/null)
 PYTEST_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
-PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile
+PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help: ## Show the targets

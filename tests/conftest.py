@@ -9,6 +9,11 @@ import pytest
 from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, or one process waits for the other at the end."""
+    items.sort(key=lambda item: "/faults/" not in item.path.as_posix())
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Spools that tests leave behind lie in a folder of the run, also those of processes."""

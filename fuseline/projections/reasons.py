@@ -32,7 +32,9 @@ async def why(backend: Backend, name: str, circuit: Circuit) -> str:
         if isinstance(item.content, Transition):
             config = await ConfigBook(backend, name).get(item.content.revision)
             words = explain(item.content, config)
-            sentences.append(f"{_capital(circuit.state.value.replace('_', ' '))}, because {words}")
+            # The state of the transition: the history may be ahead of the circuit that was read.
+            state = item.content.to_state.value.replace("_", " ")
+            sentences.append(f"{_capital(state)}, because {words}")
         break
     else:
         sentences.append(f"{_capital(circuit.cause.replace('_', ' '))}; its history is gone")

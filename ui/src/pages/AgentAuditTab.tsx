@@ -71,7 +71,7 @@ function AuditEntry({ entry: { item, changes, isFirst } }: { entry: Entry }) {
     <li className={classes.entry}>
       <div className={classes.entryHead}>
         <Text fw={600}>{headOf(item, isFirst)}</Text>
-        <Text size="sm">by {item.actor ?? "somebody"}</Text>
+        {item.actor && <Text size="sm">by {item.actor}</Text>}
         <Text size="sm" c="dimmed" ml="auto">
           <TimeAgo atMs={item.at_ms} /> · {exactTime(item.at_ms)}
         </Text>

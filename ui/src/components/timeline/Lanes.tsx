@@ -6,7 +6,7 @@ import { useWidth } from "../charts/useWidth"
 import { drawLanes } from "./draw/lanes"
 import { gutterOf, LANES } from "./draw/layout"
 import type { Group } from "./kinds"
-import { type Mark, markAt, marksOf } from "./marks"
+import { type Mark, markAt, marksOf, rowOf } from "./marks"
 import { scaleOf } from "./scale"
 import classes from "./timeline.module.css"
 import { usePaint } from "./useCanvas"
@@ -51,8 +51,13 @@ export function Lanes(props: Props) {
     const shown = changes.filter((one) => one.at_ms >= view.fromMs && one.at_ms <= view.toMs)
     return marksOf(shown, scale.x, MARK_GAP_PX)
   }, [changes, view, scale])
-  const markNear = (x: number, y: number) =>
-    y <= LANES.marks.top + LANES.marks.height ? markAt(marks, x, REACH_PX) : null
+  const markNear = (x: number, y: number) => {
+    const { top, height } = LANES.marks
+    if (y > top + height) return null
+    const row = y < top + height / 2 ? 0 : 1
+    const inRow = marks.filter((mark) => rowOf(mark.kind) === row)
+    return markAt(inRow, x, REACH_PX)
+  }
   const { hover, brush, handlers } = usePointer(ref, scale, view, {
     zoom: props.onZoom,
     show: props.onShow,

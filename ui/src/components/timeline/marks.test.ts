@@ -23,9 +23,15 @@ describe("marks", () => {
     expect(marksOf(many, x, 20)).toHaveLength(5)
   })
 
-  it("of other kinds stay apart", () => {
-    const marks = marksOf([item("a", 0), item("b", 1, { kind: "config" })], x, 20)
-    expect(marks.map(({ kind }) => kind)).toEqual(["transition", "config"])
+  it("of what people did stay apart from those of the circuit", () => {
+    const marks = marksOf(
+      [item("a", 0), item("b", 1, { kind: "override" }), item("c", 2, { kind: "config" })],
+      x,
+      20,
+    )
+    expect(marks.map((mark) => mark.items.map(({ id }) => id))).toEqual([["a"], ["b", "c"]])
+    const [, people] = marks
+    expect(people && chiefOf(people)?.id).toBe("b")
   })
 
   it("are found near the pointer, the nearest first", () => {

@@ -18,25 +18,30 @@ export function markKind(item: TimelineItem): MarkKind {
   return "other"
 }
 
-/** Marks of one kind within `gapPx` of the first of them are one. Items are in order of time. */
+/** What people did stands in a row of its own, above what the circuit did by itself. */
+export function rowOf(kind: MarkKind): 0 | 1 {
+  return kind === "transition" ? 1 : 0
+}
+
+/** Marks of one row within `gapPx` of the first of them are one. Items are in order of time. */
 export function marksOf(
   items: readonly TimelineItem[],
   x: (atMs: number) => number,
   gapPx: number,
 ): Mark[] {
   const marks: Mark[] = []
-  const open = new Map<MarkKind, { mark: Mark; firstX: number }>()
+  const open = new Map<0 | 1, { mark: Mark; firstX: number }>()
   for (const item of items) {
     const kind = markKind(item)
     const at = x(item.at_ms)
-    const last = open.get(kind)
+    const last = open.get(rowOf(kind))
     if (last !== undefined && at - last.firstX < gapPx) {
       last.mark.items.push(item)
       last.mark.x = (last.firstX + at) / 2
       continue
     }
     const mark: Mark = { x: at, kind, items: [item] }
-    open.set(kind, { mark, firstX: at })
+    open.set(rowOf(kind), { mark, firstX: at })
     marks.push(mark)
   }
   return marks
@@ -57,7 +62,11 @@ export function isExplained(item: TimelineItem): boolean {
   return item.kind === "transition" || item.kind === "override"
 }
 
-/** The item of a mark that a click opens: the one that opened the circuit, else the last. */
+/** The item that a mark shows and opens: what opened the circuit, else the last explained one. */
 export function chiefOf(mark: Mark): TimelineItem | undefined {
-  return mark.items.findLast((item) => item.to === "open") ?? mark.items.at(-1)
+  return (
+    mark.items.findLast((item) => item.to === "open") ??
+    mark.items.findLast(isExplained) ??
+    mark.items.at(-1)
+  )
 }

@@ -2,11 +2,11 @@
 export const LANES = {
   gutter: 46,
   right: 10,
-  marks: { top: 4, height: 30 },
-  band: { top: 42, height: 34 },
-  calls: { top: 90, height: 132 },
-  axis: { top: 222, height: 26 },
-  height: 250,
+  marks: { top: 2, height: 48 },
+  band: { top: 58, height: 34 },
+  calls: { top: 106, height: 132 },
+  axis: { top: 238, height: 26 },
+  height: 266,
 } as const
 
 export const FONT = '11px system-ui, "Segoe UI", Roboto, sans-serif'

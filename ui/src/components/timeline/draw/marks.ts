@@ -1,6 +1,6 @@
 import type { TimelineItem } from "../../../api/models"
 import type { Colors } from "../../charts/useColors"
-import { chiefOf, type Mark } from "../marks"
+import { chiefOf, type Mark, markKind, rowOf } from "../marks"
 import type { Lane } from "./bands"
 import { BOLD } from "./layout"
 
@@ -19,8 +19,8 @@ export function drawMarks(
   ctx.beginPath()
   ctx.rect(lane.left - RADIUS, 0, lane.right - lane.left + 2 * RADIUS, lane.top + lane.height)
   ctx.clip()
-  const y = lane.top + lane.height / 2
   for (const mark of marks) {
+    const y = lane.top + (lane.height * (rowOf(mark.kind) * 2 + 1)) / 4
     const isSelected = mark.items.some((item) => item.id === selected)
     one(ctx, mark, y, isSelected, mark === hovered, colors)
   }
@@ -37,12 +37,13 @@ function one(
 ): void {
   const item = chiefOf(mark)
   if (item === undefined) return
+  const kind = markKind(item)
   const color = colorOf(item, colors)
   const radius = RADIUS + (isHovered || isSelected ? 1 : 0)
   ctx.beginPath()
-  if (mark.kind === "transition") {
+  if (kind === "transition") {
     ctx.arc(mark.x, y, radius - 0.5, 0, 2 * Math.PI)
-  } else if (mark.kind === "override") {
+  } else if (kind === "override") {
     ctx.rect(mark.x - radius + 1, y - radius + 1, 2 * radius - 2, 2 * radius - 2)
   } else {
     ctx.moveTo(mark.x, y - radius - 2)
