@@ -35,7 +35,7 @@ ui-check: ui/node_modules/.package-lock.json $(UI) ## Lint, types, tests and siz
 types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.json and the types made of it again (needs Node.js 20)
 	$(BIN)/python -m fuseline.api.openapi_dump docs/openapi.json
 	$(BIN)/python -m fuseline.api.bodies_dump fuseline/schemas/agent_bodies.py
-	cd ui && npm run --silent types
+	cd ui && npm run --silent types && npm run --silent bounds
 
 test: $(VENV)/.dev ## Run all tests
 	$(BIN)/python -m pytest $(PYTEST_PARALLEL) $(PYTEST_ARGS)

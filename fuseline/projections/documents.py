@@ -18,10 +18,10 @@ from fuseline.core.circuit import (
 )
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode, Outcome, ProbeStarted
-from fuseline.core.texts import iso as iso
 from fuseline.projections.explain import config_of, explain
 from fuseline.projections.overview import AgentStatus
 from fuseline.projections.timeline import Item
+from fuseline.schemas.moments import iso as iso
 
 Document = dict[str, Any]
 

@@ -8,7 +8,7 @@ from fuseline.core.agent import AgentRecord
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.endpoint import FIELDS as ENDPOINT_FIELDS
 from fuseline.core.endpoint import Endpoint
-from fuseline.core.texts import iso
+from fuseline.schemas.moments import iso
 
 Document = dict[str, Any]
 

@@ -93,10 +93,22 @@ class Crew:
             return
         self.workers.remove(victim)
         await self.add()
+        if kind == "kill":
+            # In the middle of a task, or the kill proves nothing.
+            await eventually(lambda: self.is_busy(victim), 20, 0.001)
         victim.send_signal(signal.SIGKILL if kind == "kill" else signal.SIGTERM)
         code = await asyncio.wait_for(victim.wait(), 10)
         if kind == "term":
             self.codes.append(code)
+
+    def is_busy(self, worker: asyncio.subprocess.Process) -> bool:
+        """Whether a worker has begun a task that it has not ended."""
+        found = Counter(
+            line.split()[0]
+            for line in (self.journal.read_text().splitlines() if self.journal.exists() else ())
+            if line.endswith(f" {worker.pid}")
+        )
+        return found["begin"] > found["end"]
 
     def lines(self, word: str) -> Counter[str]:
         """How often the journal has the word, by task."""

@@ -15,7 +15,6 @@ from fuseline.api.authentication import PUBLIC, needs
 from fuseline.api.body import read_struct
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
-from fuseline.core.texts import iso
 from fuseline.schemas.access import (
     Login,
     Me,
@@ -24,6 +23,7 @@ from fuseline.schemas.access import (
     TokenList,
     TokenResponse,
 )
+from fuseline.schemas.moments import iso
 
 Asked = Request[Caller, Any, Any]
 

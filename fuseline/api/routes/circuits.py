@@ -19,7 +19,7 @@ from fuseline.api.times import Instant, parse_instant
 from fuseline.core.circuit import CircuitState, Transition
 from fuseline.core.errors import AgentNotFoundError, BackendError, ConfigError
 from fuseline.core.events import Mode, OverrideSet
-from fuseline.core.texts import check_text, iso
+from fuseline.core.texts import check_text
 from fuseline.events.agents import override
 from fuseline.projections.documents import circuit_document, config_document
 from fuseline.projections.explain import explain
@@ -39,6 +39,7 @@ from fuseline.schemas.circuits import (
     OverrideAnswer,
     StateAt,
 )
+from fuseline.schemas.moments import iso
 
 IN_FORCE_SECONDS = 2.0
 """Longest wait for a projector to fold an override before the answer."""

@@ -48,7 +48,9 @@ export function Login() {
             <Text size="sm" c="dimmed">
               No token yet? Whoever runs the server makes one:
             </Text>
-            <Code block>fuseline tokens create NAME --role operator</Code>
+            <Code block className={classes.command}>
+              fuseline tokens create NAME --role operator
+            </Code>
             <Anchor size="sm" href="/api/v1/docs">
               The API's documentation
             </Anchor>

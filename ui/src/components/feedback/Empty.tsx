@@ -19,7 +19,11 @@ export function Empty({ title, children, command, action }: Props) {
       <Text c="dimmed" maw={520} ta="center">
         {children}
       </Text>
-      {command !== undefined && <Code block>{command}</Code>}
+      {command !== undefined && (
+        <Code block className={classes.command}>
+          {command}
+        </Code>
+      )}
       {action}
     </Stack>
   )
