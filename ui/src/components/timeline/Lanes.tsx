@@ -4,7 +4,7 @@ import { exactTime } from "../../lib/format"
 import { useColors } from "../charts/useColors"
 import { useWidth } from "../charts/useWidth"
 import { drawLanes } from "./draw/lanes"
-import { gutterOf, LANES } from "./draw/layout"
+import { LANES } from "./draw/layout"
 import type { Group } from "./kinds"
 import { type Mark, markAt, marksOf, rowOf } from "./marks"
 import { scaleOf } from "./scale"
@@ -16,6 +16,8 @@ import { detailOf, titleOf } from "./words"
 
 const MARK_GAP_PX = 22
 const REACH_PX = 11
+
+const LEFT = LANES.gutter
 
 interface Props {
   view: View
@@ -42,10 +44,9 @@ export function Lanes(props: Props) {
   const { view, changes, nowMs, pinnedMs, onPoint, onPickMark, onPickInstant } = props
   const colors = useColors()
   const { ref, width } = useWidth<HTMLCanvasElement>()
-  const left = gutterOf(width)
   const scale = useMemo(
-    () => scaleOf(view, Math.max(1, width - left - LANES.right), left),
-    [view, width, left],
+    () => scaleOf(view, Math.max(1, width - LEFT - LANES.right), LEFT),
+    [view, width],
   )
   const marks = useMemo(() => {
     const shown = changes.filter((one) => one.at_ms >= view.fromMs && one.at_ms <= view.toMs)
@@ -64,11 +65,11 @@ export function Lanes(props: Props) {
     pick: (x, y) => {
       const mark = markNear(x, y)
       if (mark !== null) onPickMark(mark)
-      else if (x >= left) onPickInstant(Math.min(nowMs, Math.round(scale.at(x))))
+      else if (x >= LEFT) onPickInstant(Math.min(nowMs, Math.round(scale.at(x))))
     },
   })
   const hovered = hover === null ? null : markNear(hover.x, hover.y)
-  const hoverMs = hover === null || hover.x < left ? null : hover.atMs
+  const hoverMs = hover === null || hover.x < LEFT ? null : hover.atMs
   useEffect(() => onPoint(hoverMs === null || hoverMs > nowMs ? null : hoverMs))
   const cursorMs = pinnedMs ?? hoverMs
   usePaint(ref, width, LANES.height, (ctx) =>
@@ -96,7 +97,7 @@ export function Lanes(props: Props) {
       {hovered === null && hoverMs !== null && (
         <div
           className={classes.stamp}
-          style={{ left: Math.min(width - 150, Math.max(left, scale.x(hoverMs) - 70)) }}
+          style={{ left: Math.min(width - 150, Math.max(LEFT, scale.x(hoverMs) - 70)) }}
         >
           {exactTime(hoverMs)}
         </div>

@@ -6,7 +6,7 @@ import { localOffset, type Scale, tickLabel, tickStep, ticksOf } from "../scale"
 import type { View } from "../view"
 import { drawBands, type Lane } from "./bands"
 import { drawCalls, drawCounts } from "./calls"
-import { BOLD, FONT, gutterOf, LANES } from "./layout"
+import { BOLD, FONT, LANES } from "./layout"
 import { drawMarks } from "./marks"
 
 /** All that the lanes show. */
@@ -38,7 +38,7 @@ const TICK_GAP_PX = 76
 export function drawLanes(ctx: CanvasRenderingContext2D, scene: Scene): void {
   const { width, view, scale, colors } = scene
   const lane = (of: { top: number; height: number }): Lane => ({
-    left: gutterOf(width),
+    left: LANES.gutter,
     right: width - LANES.right,
     top: of.top,
     height: of.height,

@@ -11,8 +11,3 @@ export const LANES = {
 
 export const FONT = '11px system-ui, "Segoe UI", Roboto, sans-serif'
 export const BOLD = '600 11px system-ui, "Segoe UI", Roboto, sans-serif'
-
-/** Px from the left to the lanes; on a narrow screen the names of the lanes stand closer. */
-export function gutterOf(width: number): number {
-  return width < 520 ? 36 : LANES.gutter
-}
