@@ -11,10 +11,10 @@ from litestar.response.base import ASGIResponse
 from litestar.routes import HTTPRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from fuseline.api.access.access import Access
-from fuseline.api.access.errors import NotAuthenticatedError, RoleError
+from fuseline.api.access.access import Access, require
+from fuseline.api.access.errors import NotAuthenticatedError
 from fuseline.api.access.requests import plain_headers
-from fuseline.api.access.roles import Caller, Role, allows
+from fuseline.api.access.roles import Caller, Role
 
 PUBLIC = {"public": True}
 """For `opt` of a route that needs no credentials."""
@@ -83,6 +83,4 @@ def check_role(
     caller = connection.user
     if caller is None:
         raise NotAuthenticatedError
-    needed = handler.opt.get("role", Role.VIEWER)
-    if not allows(caller.role, needed):
-        raise RoleError(caller.role, needed)
+    require(caller, handler.opt.get("role", Role.VIEWER))

@@ -13,14 +13,13 @@ from fuseline.core.circuit import CircuitState
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode
 from fuseline.projections.documents import mode_name
-from fuseline.projections.overview import AgentStatus, Overview
+from fuseline.projections.overview import AgentStatus, Order, Overview, order_of
 from fuseline.schemas.circuits import CircuitList
 
 MAX_CIRCUITS = 1000
 """Most circuits of a page."""
 
 _STATES = (*CircuitState, "forced_open", "forced_closed")
-_Key = tuple[int, float, str]
 
 
 def parse_states(words: Sequence[str]) -> frozenset[str]:
@@ -51,13 +50,13 @@ def circuit_page(
         if (not states or _in(status, states)) and wanted in status.agent.casefold()
     ]
     after = _decode(cursor) if cursor else None
-    rest = passed if after is None else [one for one in passed if _key(one) > after]
+    rest = passed if after is None else [one for one in passed if order_of(one) > after]
     page = rest[:limit]
     return CircuitList(
         items=[summary_of(status, found.now_ms) for status in page],
         total=len(passed),
         counts=_counts(found.agents),
-        next_cursor=_encode(_key(page[-1])) if len(rest) > limit else None,
+        next_cursor=_encode(order_of(page[-1])) if len(rest) > limit else None,
         now_ms=found.now_ms,
         unprojected_shards=sorted(found.unprojected),
     )
@@ -83,22 +82,17 @@ def _counts(agents: Sequence[AgentStatus]) -> dict[str, int]:
     return counts
 
 
-def _key(status: AgentStatus) -> _Key:
-    circuit = status.circuit
-    return status.trouble, -circuit.failure_rate if circuit else 0.0, status.agent
-
-
-def _encode(key: _Key) -> str:
+def _encode(key: Order) -> str:
     return base64.urlsafe_b64encode(msgspec.msgpack.encode(key)).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> _Key:
+def _decode(cursor: str) -> Order:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        key: _Key = _decoder.decode(raw)
+        key: Order = _decoder.decode(raw)
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise ConfigError("cursor", cursor, "next_cursor of an earlier answer") from None
     return key
 
 
-_decoder = msgspec.msgpack.Decoder(_Key)
+_decoder = msgspec.msgpack.Decoder(Order)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from fuseline.core.circuit import ConfigApplied, Transition
 from fuseline.events.backend import Backend
@@ -13,11 +13,19 @@ from fuseline.projections.workers import WorkerNames
 
 
 class ItemDocuments:
-    """Makes documents; settings and names are looked up once each."""
+    """Makes documents; settings and names are looked up once each.
 
-    def __init__(self, backend: Backend, agent: str) -> None:
+    Args:
+        backend: the namespace.
+        agent: whose timeline.
+        workers: names that are known already, by worker id.
+    """
+
+    def __init__(
+        self, backend: Backend, agent: str, workers: Mapping[int, str] | None = None
+    ) -> None:
         self.configs = ConfigBook(backend, agent)
-        self.workers = WorkerNames(backend, agent)
+        self.workers = WorkerNames(backend, agent, workers)
 
     async def one(self, item: Item) -> Document:
         """An item, with the settings in force then."""

@@ -17,6 +17,9 @@ from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.leases import projected_shards
 
+Order = tuple[int, float, str]
+"""Trouble, failure rate downwards, name."""
+
 
 class AgentStatus(Struct, frozen=True, kw_only=True):
     """One agent as its projection shows it.
@@ -83,7 +86,7 @@ async def overview(
     statuses: list[AgentStatus] = []
     for start in range(0, len(agents), 500):
         statuses += await _read(backend, agents[start : start + 500], now_ms, wire)
-    statuses.sort(key=_order)
+    statuses.sort(key=order_of)
     projected = await projected_shards(backend, wire or backend.wire)
     unprojected = frozenset(range(len(backend.keys.shards))) - projected
     return Overview(now_ms, statuses, unprojected)
@@ -128,6 +131,7 @@ def _status(
     return AgentStatus(agent=name, circuit=initial(known.config, known.revision), projected=False)
 
 
-def _order(status: AgentStatus) -> tuple[int, float, str]:
+def order_of(status: AgentStatus) -> Order:
+    """By which agents in trouble come first; no two agents have the same."""
     circuit = status.circuit
     return status.trouble, -circuit.failure_rate if circuit else 0.0, status.agent

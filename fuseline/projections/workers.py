@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fuseline.events.backend import Backend
 
 
 class WorkerNames:
     """Looks up names of workers, each once."""
 
-    def __init__(self, backend: Backend, agent: str) -> None:
+    def __init__(
+        self, backend: Backend, agent: str, known: Mapping[int, str] | None = None
+    ) -> None:
         self._backend = backend
         self._key = backend.keys.shards[backend.keys.agent(agent).shard].producers
-        self._names: dict[int, str | None] = {0: None}
+        self._names: dict[int, str | None] = {0: None, **(known or {})}
 
     async def get(self, worker: int) -> str | None:
         """The name a worker gave itself; None if the log does not know it."""

@@ -190,7 +190,7 @@ async def get_explanation(
     found = await evidence(services.backend, name, transition)
     if found is None:
         raise TransitionNotFoundError(transition)
-    documents = ItemDocuments(services.backend, name)
+    documents = ItemDocuments(services.backend, name, found.workers)
     configured = found.configured
 
     async def shown(item: Item) -> TimelineItem:
