@@ -199,6 +199,8 @@ class Folding:
         # Of the stored projection the checkpoint is enough; the rest may be unreadable.
         stored = await self._wire.call("HGET", agent.circuit, "checkpoint")
         base = "" if stored is None else stored.decode()
+        if base and await self._take_back(shard, agent, base):
+            return
         info = await log_info(self._backend, agent, self._wire)
         tally = counting_anew(info)
         replay = await refold(self._backend, agent, tally=tally, wire=self._wire)
@@ -221,6 +223,27 @@ class Folding:
             agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale
         )
         await self._commit([(shard, commit)])
+
+    async def _take_back(self, shard: ShardProjection, agent: AgentKeys, stored: str) -> bool:
+        """Goes back to what is stored, if it stands on an event that the log holds.
+
+        The server has then lost both, as after a crash or a failover: only what this process has in
+        memory is ahead. Projection and history fit the log, so nothing is folded anew; but the feed
+        must say it, because those who decide by a view the server has lost take none that is older.
+        """
+        known = shard.circuits.get(agent.name)
+        if known is None or known.checkpoint == stored:
+            return False
+        if not await self._wire.call("XRANGE", agent.events, stored, stored):
+            return False
+        _log.warning("server_lost_events", agent=agent.name, was=known.checkpoint, now=stored)
+        await self._load(shard, [agent])
+        shard.notice([agent.name])
+        circuit = shard.circuits.get(agent.name)
+        if circuit is not None and circuit.checkpoint == stored:
+            told = Commit(agent, stored, circuit, [], view_changed=True, anew=True)
+            await self._commit([(shard, told)])
+        return True
 
     async def _commit(self, commits: Commits) -> None:
         by_shard: dict[int, tuple[ShardProjection, list[Commit]]] = {}

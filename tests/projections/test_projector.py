@@ -430,6 +430,35 @@ async def test_a_lost_end_is_noticed_though_new_events_have_come_since(
     assert (circuit.state, circuit.consecutive_failures) == (CircuitState.CLOSED, 3)
 
 
+async def test_a_server_that_went_back_as_a_whole_is_taken_at_its_word(
+    backend: Backend, redis_url: str, namespace: str
+) -> None:
+    """As after a crash that lost the last second: log and projection fit each other."""
+    keys = backend.keys.agent("a")
+    kept = (keys.events, keys.circuit, keys.history, keys.counts, keys.probes)
+    async with projecting(redis_url, namespace):
+        producer = await registered(backend, "a", failing(3))
+        await producer.succeed(4)
+        await until_folded(backend, "a")
+        dumps = await backend.wire.call_many([("DUMP", key) for key in kept])
+        await producer.fail(3)
+        await until_state(backend, "a", "open")
+        await until_folded(backend, "a")
+        restores = [
+            ("DEL", key) if dump is None else ("RESTORE", key, 0, dump, "REPLACE")
+            for key, dump in zip(kept, dumps, strict=True)
+        ]
+        # In one step, so that the projector does not write in between.
+        await backend.wire.call_many([("MULTI",), *restores, ("EXEC",)])
+        again = Producer(backend, "a", producer=2)
+        await again.fail(2)
+        await until_folded(backend, "a")
+        circuit = await assert_projection_is_the_fold(backend, "a")
+        assert (circuit.state, circuit.calls) == (CircuitState.CLOSED, 6)
+        views = [circuit.state.value for circuit in await feed_of(backend, "a")]
+        assert views[-2:] == ["open", "closed"]
+
+
 async def test_flushall_in_mid_flight_starts_everything_anew(fresh_server: RealServer) -> None:
     async with (
         open_backend(fresh_server.url, "ns") as backend,
