@@ -3,77 +3,18 @@
 import asyncio
 from typing import Any
 
-import httpx2
 import pytest
 
 from fuseline.api.access.roles import Role
 from fuseline.core.events import Result
 from tests.api.asking import refused
+from tests.api.driving import agent, items_there
 from tests.api.running import RunningApi
 from tests.bridge.support import Callee, attempt, connected, fail_times
-from tests.projections.support import Producer
 from tests.servers import RealServer
 from tests.waiting import eventually
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-ONE_FAILURE = {"failure_threshold": 1, "failure_rate_threshold": None, "timeout_seconds": 60}
-
-
-async def circuit_of(client: httpx2.AsyncClient, name: str) -> dict[str, Any]:
-    answer = await client.get(f"circuits/{name}")
-    assert answer.status_code == 200, answer.text
-    found: dict[str, Any] = answer.json()["circuit"]
-    return found
-
-
-async def until(client: httpx2.AsyncClient, name: str, **wanted: Any) -> dict[str, Any]:
-    """The circuit once these fields of it are so."""
-
-    async def there() -> dict[str, Any] | None:
-        circuit = await circuit_of(client, name)
-        return circuit if wanted.items() <= circuit.items() else None
-
-    found: dict[str, Any] = await eventually(there)
-    return found
-
-
-class Agent:
-    """A registered agent, and a worker's outcomes for it."""
-
-    def __init__(self, client: httpx2.AsyncClient, api: RunningApi, name: str) -> None:
-        self.client, self.name = client, name
-        self.producer = Producer(api.backend, name, producer=hash(name) % 1_000_000 + 1)
-
-    async def configure(self, **settings: Any) -> None:
-        answer = await self.client.patch(
-            f"agents/{self.name}", json={"circuit_breaker_config": settings}
-        )
-        assert answer.status_code == 200, answer.text
-
-    async def override(self, mode: str, **more: Any) -> dict[str, Any]:
-        answer = await self.client.post(
-            f"circuits/{self.name}/override", json={"mode": mode, "reason": "a test", **more}
-        )
-        assert answer.status_code == 200, answer.text
-        assert answer.json()["in_force"]
-        found: dict[str, Any] = answer.json()["circuit"]
-        return found
-
-    async def until(self, **wanted: Any) -> dict[str, Any]:
-        return await until(self.client, self.name, **wanted)
-
-    async def open(self, **settings: Any) -> dict[str, Any]:
-        await self.configure(**(ONE_FAILURE | settings))
-        await self.producer.fail(1)
-        return await self.until(state="open")
-
-
-async def agent(api: RunningApi, name: str, **settings: Any) -> Agent:
-    client = api.client()
-    body = {"name": name, "circuit_breaker_config": ONE_FAILURE | settings}
-    assert (await client.post("agents", json=body)).status_code == 201
-    return Agent(client, api, name)
 
 
 async def test_closed_counts_and_opens_at_the_threshold(tidy_api: RunningApi) -> None:
@@ -89,14 +30,9 @@ async def test_closed_counts_and_opens_at_the_threshold(tidy_api: RunningApi) ->
         await a.producer.send(result, epoch=1)
     await a.producer.succeed(1, epoch=0)  # late: it began before the transition
     counted = await a.client.get("circuits/c1/timeline", params={"kinds": "outcomes"})
-    await eventually(lambda: _items(a.client, "c1", "outcomes", 10))
+    await eventually(lambda: items_there(a.client, "c1", "outcomes", 10))
     assert (await a.until(state="open", epoch=1))["failures"] == opened["failures"]
     assert counted.status_code == 200
-
-
-async def _items(client: httpx2.AsyncClient, name: str, kinds: str, count: int) -> bool:
-    answer = await client.get(f"circuits/{name}/timeline", params={"kinds": kinds})
-    return len(answer.json()["items"]) == count
 
 
 async def test_settings_changed_while_closed_are_tested_at_the_next_outcome(
@@ -159,7 +95,7 @@ async def test_late_results_change_nothing_in_half_open(tidy_api: RunningApi) ->
     before = await a.until(state="half_open")
     await a.producer.succeed(2, epoch=0)
     await a.producer.fail(2, epoch=1)
-    await eventually(lambda: _items(a.client, "c6", "outcomes", 5))
+    await eventually(lambda: items_there(a.client, "c6", "outcomes", 5))
     after = await a.until(state="half_open")
     assert (after["epoch"], after["probe_successes"]) == (before["epoch"], 0)
 
