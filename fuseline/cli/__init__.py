@@ -1,33 +1,97 @@
-"""The `fuseline` command: one file per command, wired together here."""
+"""The `fuseline` command: one file per command, wired together here.
+
+A command's module is loaded when it is asked for: whoever looks at a status need not wait for an
+HTTP server to be imported.
+"""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
 import fuseline
-from fuseline.cli.agents import agents
-from fuseline.cli.api import api
-from fuseline.cli.check import rebuild_command, verify_command
-from fuseline.cli.configure import configure_agent
-from fuseline.cli.dead import dead
-from fuseline.cli.doctor import doctor
 from fuseline.cli.exits import EPILOG, Exit
-from fuseline.cli.force import force
 from fuseline.cli.options import Options, with_options
-from fuseline.cli.projector import projector
-from fuseline.cli.state import state
-from fuseline.cli.status import status
-from fuseline.cli.submit import submit
-from fuseline.cli.task import task
-from fuseline.cli.timeline import timeline
-from fuseline.cli.tokens import tokens
-from fuseline.cli.up import up
-from fuseline.cli.worker import worker
+
+if TYPE_CHECKING:
+    # A type of Typer's own copy of click; nothing else of it is needed.
+    from typer._click import Command, Context
 
 __all__ = ["app", "main"]
+
+
+class _Command(NamedTuple):
+    """Where a command is: a function, or a Typer with commands of its own."""
+
+    name: str
+    module: str
+    attribute: str
+    panel: str
+
+    def load(self) -> Command:
+        """Imports it."""
+        found: Any = getattr(import_module(f"fuseline.cli.{self.module}"), self.attribute)
+        command: Command
+        if isinstance(found, typer.Typer):
+            command = typer.main.get_group(found)
+        else:
+            one = typer.Typer(add_completion=False)
+            one.command(self.name, epilog=EPILOG)(with_options(found))
+            command = typer.main.get_command(one)
+        command.rich_help_panel = self.panel  # type: ignore[attr-defined]
+        return command
+
+
+_COMMANDS = {
+    command.name: command
+    for command in (
+        _Command("up", "up", "up", "Run"),
+        _Command("api", "api", "api", "Run"),
+        _Command("projector", "projector", "projector", "Run"),
+        _Command("worker", "worker", "worker", "Run"),
+        _Command("status", "status", "status", "Look"),
+        _Command("timeline", "timeline", "timeline", "Look"),
+        _Command("state", "state", "state", "Look"),
+        _Command("force", "force", "force", "Change"),
+        _Command("configure", "configure", "configure_agent", "Change"),
+        _Command("submit", "submit", "submit", "Tasks"),
+        _Command("task", "task", "task", "Tasks"),
+        _Command("dead", "dead", "dead", "Tasks"),
+        _Command("verify", "check", "verify_command", "Check"),
+        _Command("rebuild", "check", "rebuild_command", "Check"),
+        _Command("doctor", "doctor", "doctor", "Check"),
+        _Command("agents", "agents", "agents", "Change"),
+        _Command("tokens", "tokens", "tokens", "Change"),
+    )
+}
+
+
+class _Group(TyperGroup):
+    """Loads the command that is asked for."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002
+        """All names, in their order."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002
+        """The command; None if there is none of that name."""
+        if cmd_name not in self.commands and cmd_name in _COMMANDS:
+            self.commands[cmd_name] = _COMMANDS[cmd_name].load()
+        return self.commands.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: Context, args: list[str]
+    ) -> tuple[str | None, Command | None, list[str]]:
+        """The command that the arguments name; a name that is no command is told what is near."""
+        if args and args[0] not in _COMMANDS:
+            for name in _COMMANDS:
+                self.get_command(ctx, name)
+        return super().resolve_command(ctx, args)
+
 
 app = typer.Typer(
     name="fuseline",
@@ -37,6 +101,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    cls=_Group,
 )
 
 
@@ -56,28 +121,6 @@ def _before(
     ] = False,
 ) -> None:
     """Circuit breakers for async workers, kept as events in Redis Streams."""
-
-
-for _name, _command, _panel in (
-    ("up", up, "Run"),
-    ("api", api, "Run"),
-    ("projector", projector, "Run"),
-    ("worker", worker, "Run"),
-    ("status", status, "Look"),
-    ("timeline", timeline, "Look"),
-    ("state", state, "Look"),
-    ("force", force, "Change"),
-    ("configure", configure_agent, "Change"),
-    ("submit", submit, "Tasks"),
-    ("task", task, "Tasks"),
-    ("dead", dead, "Tasks"),
-    ("verify", verify_command, "Check"),
-    ("rebuild", rebuild_command, "Check"),
-    ("doctor", doctor, "Check"),
-):
-    app.command(_name, epilog=EPILOG, rich_help_panel=_panel)(with_options(_command))
-app.add_typer(agents, rich_help_panel="Change")
-app.add_typer(tokens, rich_help_panel="Change")
 
 
 def main() -> None:

@@ -334,14 +334,17 @@ async def test_a_probe_waits_for_a_hung_server_no_longer_than_the_budget(
         await manager.flush()
         await eventually(lambda: breaker.state is CircuitState.HALF_OPEN)
         fresh_server.pause()
+        waits = []
         for _ in range(10):
             began = time.monotonic()
             assert await attempt(breaker, callee.ok) == "rejected"
-            # One budget for all that a probe asks, and not one for each question.
-            assert time.monotonic() - began < 0.05 + 0.1
+            waits.append(time.monotonic() - began)
             if not manager.available:
                 break
         fresh_server.resume()
+        # One budget for all that a probe asks, and not one for each question. The machine may hold
+        # up any of them, but hardly all.
+        assert min(waits) < 0.05 * 1.5
 
 
 async def test_a_hung_server_makes_one_first_call_wait_and_no_other(

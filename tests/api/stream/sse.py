@@ -51,10 +51,14 @@ class Sse:
         if last_id is not None:
             lines.append(f"Last-Event-ID: {last_id}")
         client._writer.write(("\r\n".join(lines) + "\r\n\r\n").encode())
-        client.status = int((await client._reader.readline()).split()[1])
-        while line := (await client._reader.readline()).strip():
-            name, _, value = line.decode().partition(":")
-            client.headers[name.lower()] = value.strip()
+        try:
+            client.status = int((await client._reader.readline()).split()[1])
+            while line := (await client._reader.readline()).strip():
+                name, _, value = line.decode().partition(":")
+                client.headers[name.lower()] = value.strip()
+        except BaseException:
+            client._writer.close()  # nobody else knows of it
+            raise
         return client
 
     async def body(self) -> Any:
