@@ -26,6 +26,9 @@ def summary_of(status: AgentStatus, now_ms: int) -> CircuitSummary:
         epoch=circuit.epoch,
         since_ms=circuit.since_ms,
         open_until_ms=circuit.open_until_ms if circuit.state is CircuitState.OPEN else None,
+        recovering_until_ms=(
+            circuit.recovering_until_ms if circuit.recovering_until_ms > now_ms else None
+        ),
         calls=circuit.calls,
         failures=circuit.failures,
         failure_rate=round(circuit.failure_rate, 6),
@@ -34,7 +37,7 @@ def summary_of(status: AgentStatus, now_ms: int) -> CircuitSummary:
         consecutive_failures=circuit.consecutive_failures,
         probes_out=len(circuit.probes),
         probe_successes=circuit.probe_successes,
-        thresholds=Thresholds.of(circuit.config),
+        thresholds=Thresholds.of(circuit.config, circuit.in_force(now_ms)),
         revision=circuit.revision,
         spark=_spark(circuit.buckets, circuit.bucket_ms, circuit.bucket_count, now_ms),
     )

@@ -89,17 +89,17 @@ async def admit(host: Host, keys: AgentKeys, circuit: LocalCircuit) -> Admission
     if mode is Mode.FORCED_CLOSED or not view.config.enabled:
         return Admission(view.epoch)
     if circuit.log_away:
-        return _without_log(circuit)
+        return None if circuit.held_back() else _without_log(circuit)
     if circuit.suspect:
         own = circuit.own
         if own is None or own.state is CircuitState.CLOSED:
-            return circuit.admit_alone()
+            return None if circuit.held_back() else circuit.admit_alone()
         # Own probes would not be counted with those of others, so the log must speak first.
         if circuit.refuse_until > monotonic() or not await _spoken(host, circuit):
             return None
         return await admit(host, keys, circuit)
     if view.state is CircuitState.CLOSED:
-        return Admission(view.epoch)
+        return None if circuit.held_back() else Admission(view.epoch)
     return await _probe(host, keys, circuit)
 
 

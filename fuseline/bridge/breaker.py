@@ -18,6 +18,7 @@ from fuseline.bridge.batch import Recorded, Success
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from fuseline.bridge.ramp import RECOVERING
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
@@ -272,9 +273,10 @@ class CircuitBreaker:
         self.rejected += 1
         local = self.local
         state = local.state()
-        if state is CircuitState.CLOSED:
+        cause = local.cause()
+        if state is CircuitState.CLOSED and cause != RECOVERING:
             state = CircuitState.OPEN  # forced open, or nobody can say
-        return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), local.cause())
+        return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), cause)
 
     def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
         """Records an outcome; all but plain successes are folded and sent at once."""

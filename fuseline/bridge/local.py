@@ -14,6 +14,7 @@ from math import inf
 from msgspec import Struct
 
 from fuseline.bridge.batch import Success
+from fuseline.bridge.ramp import RECOVERING, Ramp
 from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
 from fuseline.core.counting import count_successes
@@ -53,6 +54,7 @@ class LocalCircuit:
         self.admit_epoch = -1
         self.refuse_until = 0.0
         self._probes_won = (0, 0)  # a round, and its probes that succeeded here
+        self._ramp = Ramp()
         self.refuse_cause = ""
         self.slow_seconds = inf
         self._seq = 0
@@ -232,10 +234,26 @@ class LocalCircuit:
         if forced or circuit.state is CircuitState.CLOSED:
             refusing = self.log_away and view.config.when_unavailable is WhenUnavailable.REJECT
             plain = view.config.max_concurrent_calls is None and not refusing
+            if not forced and circuit.recovering_until_ms > self._clock.now_ms():
+                plain = False  # not every call is let through, so each is looked at
             if plain and circuit.epoch == view.epoch:
                 self.admit_epoch = view.epoch
         elif circuit.state is CircuitState.OPEN:
             self.refuse_until = monotonic(circuit.open_until_ms)
+
+    def held_back(self) -> bool:
+        """Whether a call is refused because the agent is recovering; for CLOSED circuits.
+
+        Counts the call: of those asked about, the share that the ramp lets through is told False.
+        """
+        circuit = self.deciding
+        if circuit is None or not circuit.recovering_until_ms:
+            return False
+        now_ms = self._clock.now_ms()
+        if now_ms >= circuit.recovering_until_ms:
+            self.set_gate()
+            return False
+        return not self._ramp.lets_through(circuit, now_ms)
 
     def retry_after_seconds(self) -> float:
         """When asking again can succeed, from now; 0.0 if unknown."""
@@ -249,6 +267,8 @@ class LocalCircuit:
             circuit = self.deciding or view
             if circuit.state is CircuitState.OPEN:
                 until_ms = circuit.open_until_ms
+            elif circuit.recovering_until_ms > now_ms:
+                return self._ramp.pause_seconds
             else:
                 until_ms = circuit.next_deadline_ms
         return 0.0 if until_ms >= NEVER_MS else max(0.0, (until_ms - now_ms) / 1000)
@@ -261,6 +281,8 @@ class LocalCircuit:
         if view.mode is Mode.FORCED_OPEN:
             return "forced_open"
         circuit = self.deciding or view
+        if circuit.recovering_until_ms > self._clock.now_ms():
+            return RECOVERING
         return circuit.cause or "unknown"
 
     def _fold_own(self, event: AnyEvent, at_ms: int) -> None:

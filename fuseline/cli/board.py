@@ -63,8 +63,10 @@ def board(
         if modes or not narrow:
             cells.append(look.mode_text(circuit, now_ms))
         cells += [
-            look.streak_text(circuit),
-            look.rate_text(circuit.failures, circuit.calls, circuit.config.failure_rate_threshold),
+            look.streak_text(circuit, now_ms),
+            look.rate_text(
+                circuit.failures, circuit.calls, circuit.in_force(now_ms).rate_threshold
+            ),
         ]
         if slow or not narrow:
             cells.append(look.slow_text(circuit))
@@ -132,19 +134,19 @@ def details(circuit: Circuit, now_ms: int) -> RenderableType:
 def _details(circuit: Circuit, now_ms: int) -> list[tuple[str, RenderableType]]:
     config = circuit.config
     window = seconds(config.window_size_seconds)
-    if config.failure_rate_threshold is None:
+    held = circuit.in_force(now_ms)
+    if held.rate_threshold is None:
         limit = "not held against a threshold"
+    elif held.baseline is not None:
+        limit = f"opens surely at {percent(held.rate_threshold)}; {percent(held.baseline)} is usual"
     else:
-        limit = (
-            f"opens at {percent(config.failure_rate_threshold)} from {config.minimum_calls} "
-            "calls on"
-        )
+        limit = f"opens at {percent(held.rate_threshold)} from {config.minimum_calls} calls on"
     rows: list[tuple[str, RenderableType]] = [
-        ("failures in a row", look.streak_text(circuit)),
+        ("failures in a row", look.streak_text(circuit, now_ms)),
         (
             f"failed in {window}",
             Text.assemble(
-                look.rate_text(circuit.failures, circuit.calls, config.failure_rate_threshold),
+                look.rate_text(circuit.failures, circuit.calls, held.rate_threshold),
                 ("  " + limit, "dim"),
             ),
         ),
@@ -156,6 +158,9 @@ def _details(circuit: Circuit, now_ms: int) -> list[tuple[str, RenderableType]]:
         )
         rows.append(("slow calls", Text.assemble(look.slow_text(circuit), (slow, "dim"))))
     rows.append(("failures over time", look.sparkline(circuit, now_ms, 60)))
+    if circuit.recovering_until_ms > now_ms:
+        left = seconds((circuit.recovering_until_ms - now_ms) / 1000)
+        rows.append(("recovering", Text(f"all calls are let through in {left}")))
     if circuit.state is not CircuitState.CLOSED:
         rows.append(("next", look.next_text(circuit, now_ms)))
         rows.append(("openings in a row", Text(str(circuit.opens_in_a_row))))

@@ -83,9 +83,9 @@ def ago(ms: int, now_ms: int) -> str:
     return seconds(whole) if whole else "0 s"
 
 
-def streak_text(circuit: Circuit) -> Text:
+def streak_text(circuit: Circuit, now_ms: int) -> Text:
     """Failures in a row against their threshold."""
-    limit = circuit.config.failure_threshold
+    limit = circuit.in_force(now_ms).failure_threshold
     if limit is None:
         return Text(str(circuit.consecutive_failures), style="dim")
     style = "" if circuit.consecutive_failures else "dim"

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from fuseline.core.adaptive import InForce, in_force
+from fuseline.core.baseline import Baseline
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Mode
 from fuseline.core.states import CircuitState as CircuitState
@@ -63,6 +65,7 @@ class Circuit(Struct):
     mode_until_ms: int = 0  # 0: until changed
     set_aside: int = 0  # unreadable events met so far
     removed: bool = False  # the agent is not registered any more
+    baseline: Baseline | None = None  # what is usual for the agent, while `adaptive`
     # Derived from the fields above, kept because the fold needs them for every event:
     next_deadline_ms: int = NEVER_MS  # when time alone changes something
     bucket_ms: int = 0
@@ -111,6 +114,23 @@ class Circuit(Struct):
         """slow / calls of the window; 0.0 without calls."""
         return self.slow / self.calls if self.calls else 0.0
 
+    def in_force(self, now_ms: int) -> InForce:
+        """The thresholds the figures are held against at a moment."""
+        return in_force(self.config, self.baseline, now_ms)
+
+    @property
+    def recovering_until_ms(self) -> int:
+        """When, after successful probes, every call is let through again; 0: no such time."""
+        seconds = self.config.recovery_seconds
+        if (
+            seconds is None
+            or self.state is not CircuitState.CLOSED
+            or self.cause != Cause.PROBES_SUCCEEDED
+            or not self.config.enabled
+        ):
+            return 0
+        return self.since_ms + round(seconds * 1000)
+
     @property
     def probe_places(self) -> int:
         """Probes that may still be started in this HALF_OPEN round."""
@@ -123,6 +143,8 @@ class Circuit(Struct):
         twin.buckets = [bucket.copy() for bucket in self.buckets]
         twin.troubled_workers = self.troubled_workers.copy()
         twin.probes = self.probes.copy()
+        if self.baseline is not None:
+            twin.baseline = self.baseline.copy()
         return twin
 
     def at(self, now_ms: int) -> Circuit:
@@ -138,11 +160,23 @@ class Circuit(Struct):
         """Drops the buckets that have left the window when `now_index` is the current one."""
         oldest = now_index - self.bucket_count
         buckets = self.buckets
+        learns = self.config.adaptive and self.state is CircuitState.CLOSED
         while buckets and buckets[0][0] <= oldest:
-            _, calls, failures, slow = buckets.pop(0)
+            bucket = buckets.pop(0)
+            _, calls, failures, slow = bucket
             self.calls -= calls
             self.failures -= failures
             self.slow -= slow
+            if learns:
+                self.learn(bucket)
+
+    def learn(self, bucket: Bucket) -> None:
+        """Adds a bucket of the window to what is usual for the agent."""
+        if self.baseline is None:
+            self.baseline = Baseline()
+        index, calls, failures, _ = bucket
+        half_life = self.config.adaptive_half_life_seconds
+        self.baseline.learn(index * self.bucket_ms, calls, failures, half_life)
 
     def clear_window(self) -> None:
         """Empties the window and everything that is counted with it."""
@@ -163,6 +197,9 @@ class Figures(Struct, frozen=True, array_like=True):
     troubled_workers: int = 0
     probe_successes: int = 0
     probes_inconclusive: int = 0
+    baseline: float | None = None  # the usual failure rate; None: not adaptive, or not known
+    rate_threshold: float | None = None  # what `adaptive` made of the settings, like the next
+    failure_threshold: int | None = None
 
 
 class Transition(Struct, frozen=True, array_like=True, tag="transition"):

@@ -91,6 +91,28 @@ class CircuitBreakerConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fie
     slow_call_rate_threshold: Annotated[
         _Rate, Meta(description="slow calls/calls in the window that open")
     ] = 1.0
+    recovery_seconds: Annotated[
+        _Duration | None,
+        Meta(description="after HALF_OPEN, how long the share let through grows; null: not at all"),
+    ] = None
+    adaptive: Annotated[
+        bool, Meta(description="true: failures are held against what is usual for this agent")
+    ] = False
+    adaptive_margin: Annotated[
+        Annotated[float, Meta(ge=0.0, le=1.0)],
+        Meta(description="how far above its usual failure rate an agent may go"),
+    ] = 0.05
+    adaptive_floor: Annotated[
+        _Rate, Meta(description="a failure rate below this never opens while adaptive")
+    ] = 0.1
+    adaptive_confidence: Annotated[
+        Annotated[float, Meta(ge=0.9, le=0.999999)],
+        Meta(description="how sure the window must be that the rate is above the threshold"),
+    ] = 0.9999
+    adaptive_half_life_seconds: Annotated[
+        Annotated[float, Meta(ge=600.0, le=90 * _DAY_SECONDS)],
+        Meta(description="after this long a call weighs half in what is usual"),
+    ] = 3.0 * _DAY_SECONDS
 
     def __post_init__(self) -> None:
         apply_rules(self, RULES)

@@ -63,13 +63,19 @@ def _configure(circuit: Circuit, event: ConfigChanged, now_ms: int, changes: lis
     except (ConfigError, TypeError) as error:
         _set_aside(circuit, str(error), now_ms, changes)
         return
-    old_width = circuit.bucket_ms
+    old_width, old_config = circuit.bucket_ms, circuit.config
     circuit.config, circuit.revision = config, event.revision
     circuit.derive()
     if circuit.bucket_ms != old_width:
         circuit.buckets = rescale(circuit.buckets, old_width, circuit.bucket_ms)
         for worker, index in circuit.troubled_workers.items():
             circuit.troubled_workers[worker] = index * old_width // circuit.bucket_ms
+    if not config.adaptive:
+        circuit.baseline = None
+    elif circuit.baseline is not None:
+        circuit.baseline.rescale(
+            old_config.adaptive_half_life_seconds, config.adaptive_half_life_seconds
+        )
     changes.append(
         ConfigApplied(
             now_ms,
@@ -83,6 +89,7 @@ def _configure(circuit: Circuit, event: ConfigChanged, now_ms: int, changes: lis
     )
     if circuit.removed:
         circuit.removed = False
+        circuit.baseline = None
         circuit.clear_window()  # a new agent of that name starts fresh
     if circuit.state is not _CLOSED and not config.enabled:
         close_circuit(circuit, Cause.DISABLED, now_ms, changes, event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fuseline.core.adaptive import rate_is_unusual
 from fuseline.core.circuit import Cause, Change, Circuit, CircuitState
 from fuseline.core.events import Outcome, Result
 from fuseline.core.transitions import hear_retry_after, open_circuit, troubled_workers
@@ -49,7 +50,7 @@ def count_outcome(circuit: Circuit, outcome: Outcome, now_ms: int, changes: list
         circuit.consecutive_failures += 1
         hear_retry_after(circuit, outcome, now_ms)
     _remember_worker(circuit, outcome.worker, index)
-    cause = _tripped(circuit, now_index)
+    cause = _tripped(circuit, now_index, now_ms)
     if cause is not None:
         open_circuit(circuit, cause, now_ms, changes, outcome)
 
@@ -91,25 +92,26 @@ def _remember_worker(circuit: Circuit, worker: int, index: int) -> None:
         del workers[min(workers, key=lambda w: (workers[w], w))]
 
 
-def _tripped(circuit: Circuit, now_index: int) -> Cause | None:
+def _tripped(circuit: Circuit, now_index: int, now_ms: int) -> Cause | None:
     config = circuit.config
     if not config.enabled:
         return None
     cause = None
-    if (
-        config.failure_threshold is not None
-        and circuit.consecutive_failures >= config.failure_threshold
-    ):
+    streak, rate, adaptive = config.failure_threshold, config.failure_rate_threshold, False
+    if circuit.baseline is not None:
+        held = circuit.in_force(now_ms)
+        streak, rate = held.failure_threshold, held.rate_threshold
+        adaptive = held.baseline is not None
+    if streak is not None and circuit.consecutive_failures >= streak:
         cause = Cause.CONSECUTIVE_FAILURES
-    elif circuit.calls >= config.minimum_calls:
-        rate = config.failure_rate_threshold
-        if rate is not None and circuit.failures / circuit.calls >= rate:
-            cause = Cause.FAILURE_RATE
-        elif (
-            config.slow_call_seconds is not None
-            and circuit.slow / circuit.calls >= config.slow_call_rate_threshold
-        ):
-            cause = Cause.SLOW_CALL_RATE
+    elif rate is not None and _rate_trips(circuit, rate, adaptive=adaptive):
+        cause = Cause.FAILURE_RATE
+    elif (
+        config.slow_call_seconds is not None
+        and circuit.calls >= config.minimum_calls
+        and circuit.slow / circuit.calls >= config.slow_call_rate_threshold
+    ):
+        cause = Cause.SLOW_CALL_RATE
     if (
         cause is not None
         and config.minimum_workers > 1
@@ -117,3 +119,10 @@ def _tripped(circuit: Circuit, now_index: int) -> Cause | None:
     ):
         return None
     return cause
+
+
+def _rate_trips(circuit: Circuit, threshold: float, *, adaptive: bool) -> bool:
+    if adaptive:
+        return rate_is_unusual(circuit.config, threshold, circuit.calls, circuit.failures)
+    calls = circuit.calls
+    return calls >= circuit.config.minimum_calls and circuit.failures / calls >= threshold

@@ -58,7 +58,7 @@ class CircuitBreakerOpenError(CallRefusedError):
 
     @property
     def state(self) -> CircuitState:
-        """The state that refused the call: OPEN or HALF_OPEN."""
+        """The state that refused the call: OPEN, HALF_OPEN, or CLOSED while `recovering`."""
         return cast("CircuitState", self.args[1])
 
     @property
@@ -68,7 +68,7 @@ class CircuitBreakerOpenError(CallRefusedError):
 
     @property
     def cause(self) -> str:
-        """Why the circuit is in this state, e.g. `consecutive_failures`."""
+        """Why the call is refused, e.g. `consecutive_failures`, `forced_open` or `recovering`."""
         return cast("str", self.args[3])
 
     def __str__(self) -> str:

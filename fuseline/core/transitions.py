@@ -33,7 +33,12 @@ def open_circuit(
     circuit.opens_in_a_row += 1
     asked_ms = max(0, circuit.retry_until_ms - at_ms)
     circuit.open_until_ms = at_ms + circuit.config.open_ms(circuit.opens_in_a_row, asked_ms)
+    learns = circuit.config.adaptive and circuit.state is _CLOSED
     enter(circuit, _OPEN, cause, at_ms, changes, outcome, event_id)
+    if learns:
+        # Also what opened it: else an agent that is worse for good would never be known to be.
+        for bucket in circuit.buckets:
+            circuit.learn(bucket)
     circuit.probes = {}
     circuit.derive_deadline()
 
@@ -102,15 +107,7 @@ def enter(
             epoch=circuit.epoch,
             revision=circuit.revision,
             event_id=circuit.checkpoint if event is not None else event_id,
-            figures=Figures(
-                circuit.calls,
-                circuit.failures,
-                circuit.slow,
-                circuit.consecutive_failures,
-                troubled_workers(circuit, at_ms // circuit.bucket_ms),
-                circuit.probe_successes,
-                circuit.probes_inconclusive,
-            ),
+            figures=_figures(circuit, at_ms),
             failure_kind=outcome.failure_kind if outcome else "",
             worker=outcome.worker if outcome else 0,
             trace=outcome.trace if outcome else b"",
@@ -118,6 +115,23 @@ def enter(
             actor=control.actor if control else "",
             reason=control.reason if control else "",
         )
+    )
+
+
+def _figures(circuit: Circuit, at_ms: int) -> Figures:
+    held = circuit.in_force(at_ms)
+    adaptive = held.baseline is not None
+    return Figures(
+        circuit.calls,
+        circuit.failures,
+        circuit.slow,
+        circuit.consecutive_failures,
+        troubled_workers(circuit, at_ms // circuit.bucket_ms),
+        circuit.probe_successes,
+        circuit.probes_inconclusive,
+        held.baseline,
+        held.rate_threshold if adaptive else None,
+        held.failure_threshold if adaptive else None,
     )
 
 

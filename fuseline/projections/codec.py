@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from fuseline.core.baseline import Baseline
 from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BackendError
@@ -20,7 +21,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decoder: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[Any])
 _change_decoder: msgspec.msgpack.Decoder[Change] = msgspec.msgpack.Decoder(Change)
 
-_FIELDS = 22
+_FIELDS = 23
+_ABSENT: list[Any] = [False, None]
+"""The last fields of a circuit that an older release stored without them."""
 
 encode_change = _encode
 
@@ -56,6 +59,7 @@ def encode_circuit(circuit: Circuit) -> bytes:
             circuit.mode_until_ms,
             circuit.set_aside,
             circuit.removed,
+            circuit.baseline,
         ]
     )
 
@@ -83,8 +87,9 @@ def decode_circuit(raw: bytes) -> Circuit:
 def _circuit(values: list[Any]) -> Circuit:
     (_, config, revision, last_ms, last_seq, state, epoch, since_ms, cause, open_until_ms,
      opens_in_a_row, consecutive_failures, flat, troubled_workers, retry_until_ms, probes,
-     probe_successes, probes_inconclusive, mode, mode_until_ms, set_aside, removed
-    ) = [*values, False][:_FIELDS]  # fmt: skip
+     probe_successes, probes_inconclusive, mode, mode_until_ms, set_aside, removed,
+     baseline
+    ) = [*values, *_ABSENT[len(values) - _FIELDS :]][:_FIELDS]  # fmt: skip
     buckets: list[list[int]] = []
     index = 0
     for at in range(0, len(flat), 4):
@@ -115,6 +120,7 @@ def _circuit(values: list[Any]) -> Circuit:
         mode_until_ms=mode_until_ms,
         set_aside=set_aside,
         removed=removed,
+        baseline=None if baseline is None else msgspec.convert(baseline, Baseline),
     )
 
 

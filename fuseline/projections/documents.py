@@ -132,8 +132,12 @@ def _transition(
         "thresholds": None
         if config is None
         else {
-            "failure_threshold": config.failure_threshold,
-            "failure_rate_threshold": config.failure_rate_threshold,
+            "failure_threshold": _in_force(
+                change.figures.failure_threshold, config.failure_threshold
+            ),
+            "failure_rate_threshold": _in_force(
+                change.figures.rate_threshold, config.failure_rate_threshold
+            ),
             "minimum_calls": config.minimum_calls,
             "slow_call_rate_threshold": config.slow_call_rate_threshold,
             "half_open_max_calls": config.half_open_max_calls,
@@ -145,6 +149,11 @@ def _transition(
         "reason": change.reason or None,
         **_origin(change.worker, change.trace, worker),
     }
+
+
+def _in_force(adaptive: float | None, fixed: float | None) -> float | None:
+    """A threshold that was in force: what was usual made one, or the settings did."""
+    return fixed if adaptive is None else round(adaptive, 6)
 
 
 def _outcome(outcome: Outcome, at_ms: int, worker: str | None) -> Document:

@@ -7,6 +7,7 @@ from fuseline.core.circuit import (
     Change,
     ConfigApplied,
     EventSetAside,
+    Figures,
     ModeChanged,
     Rebuilt,
     Transition,
@@ -53,16 +54,11 @@ def _cause(change: Transition, config: CircuitBreakerConfig | None) -> str:
     figures = change.figures
     match change.cause:
         case Cause.CONSECUTIVE_FAILURES:
-            limit = f" (threshold {config.failure_threshold})" if config else ""
-            sentence = f"{_count(figures.consecutive_failures, 'failure')} in a row{limit}"
+            failures = _count(figures.consecutive_failures, "failure")
+            sentence = f"{failures} in a row{_streak_limit(figures, config)}"
         case Cause.FAILURE_RATE:
-            limit = ""
-            if config and config.failure_rate_threshold is not None:
-                limit = (
-                    f" (threshold {percent(config.failure_rate_threshold)}"
-                    f" from {config.minimum_calls} calls on)"
-                )
-            sentence = _rate(figures.failures, figures.calls, "failed", config) + limit
+            rate = _rate(figures.failures, figures.calls, "failed", config)
+            sentence = rate + _rate_limit(figures, config)
         case Cause.SLOW_CALL_RATE:
             limit = f" (threshold {percent(config.slow_call_rate_threshold)})" if config else ""
             sentence = _rate(figures.slow, figures.calls, "were slow", config) + limit
@@ -83,6 +79,23 @@ def _cause(change: Transition, config: CircuitBreakerConfig | None) -> str:
         case Cause.DISABLED:
             sentence = f"the breaker was disabled{_by(change.actor, change.reason)}"
     return sentence
+
+
+def _streak_limit(figures: Figures, config: CircuitBreakerConfig | None) -> str:
+    if figures.failure_threshold is not None:
+        usual = percent(figures.baseline or 0.0)
+        return f" (threshold {figures.failure_threshold}, where {usual} is usual)"
+    return f" (threshold {config.failure_threshold})" if config else ""
+
+
+def _rate_limit(figures: Figures, config: CircuitBreakerConfig | None) -> str:
+    if figures.rate_threshold is not None:
+        usual = percent(figures.baseline or 0.0)
+        return f" (surely at {percent(figures.rate_threshold)}, where {usual} is usual)"
+    if config is None or config.failure_rate_threshold is None:
+        return ""
+    threshold = percent(config.failure_rate_threshold)
+    return f" (threshold {threshold} from {config.minimum_calls} calls on)"
 
 
 def _rate(part: int, calls: int, verb: str, config: CircuitBreakerConfig | None) -> str:

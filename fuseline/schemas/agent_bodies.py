@@ -16,6 +16,11 @@ class RetrySettings(TypedDict, total=False):
 class BreakerSettings(TypedDict, total=False):
     """Settings of a circuit breaker; what is absent is at its default."""
 
+    adaptive: bool
+    adaptive_confidence: float
+    adaptive_floor: float
+    adaptive_half_life_seconds: float
+    adaptive_margin: float
     enabled: bool
     failure_rate_threshold: float | None
     failure_threshold: int | None
@@ -24,6 +29,7 @@ class BreakerSettings(TypedDict, total=False):
     minimum_calls: int
     minimum_workers: int
     probe_lease_seconds: float
+    recovery_seconds: float | None
     slow_call_rate_threshold: float
     slow_call_seconds: float | None
     timeout_max_seconds: float
@@ -88,6 +94,11 @@ class RetryPatch(TypedDict, total=False):
 class BreakerPatch(TypedDict, total=False):
     """Changes of breaker settings; "default" takes one back to its default."""
 
+    adaptive: bool | Literal["default"] | None
+    adaptive_confidence: float | Literal["default"] | None
+    adaptive_floor: float | Literal["default"] | None
+    adaptive_half_life_seconds: float | Literal["default"] | None
+    adaptive_margin: float | Literal["default"] | None
     enabled: bool | Literal["default"] | None
     failure_rate_threshold: float | Literal["default"] | None
     failure_threshold: int | Literal["default"] | None
@@ -96,6 +107,7 @@ class BreakerPatch(TypedDict, total=False):
     minimum_calls: int | Literal["default"] | None
     minimum_workers: int | Literal["default"] | None
     probe_lease_seconds: float | Literal["default"] | None
+    recovery_seconds: float | Literal["default"] | None
     slow_call_rate_threshold: float | Literal["default"] | None
     slow_call_seconds: float | Literal["default"] | None
     timeout_max_seconds: float | Literal["default"] | None

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
+from fuseline.core.adaptive import InForce
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.states import CircuitState
 
@@ -23,7 +24,13 @@ class ModeName(StrEnum):
 
 
 class Thresholds(Struct, frozen=True, kw_only=True):
-    """The settings that the figures are held against."""
+    """What the figures are held against.
+
+    Attributes:
+        failure_threshold, failure_rate_threshold: those in force: while `adaptive`, and once it is
+            known what is usual, they follow from that.
+        usual_failure_rate: of this agent at this hour of the day; null: not adaptive, or not known.
+    """
 
     enabled: bool
     failure_threshold: int | None
@@ -34,11 +41,30 @@ class Thresholds(Struct, frozen=True, kw_only=True):
     slow_call_rate_threshold: float
     half_open_max_calls: int
     minimum_workers: int
+    adaptive: bool = False
+    usual_failure_rate: float | None = None
 
     @classmethod
-    def of(cls, config: CircuitBreakerConfig) -> Thresholds:
-        """Those of a circuit's settings."""
-        return cls(**{name: getattr(config, name) for name in cls.__struct_fields__})
+    def of(cls, config: CircuitBreakerConfig, held: InForce) -> Thresholds:
+        """Those of a circuit's settings, with what is in force."""
+        return cls(
+            enabled=config.enabled,
+            failure_threshold=held.failure_threshold,
+            failure_rate_threshold=rounded(held.rate_threshold),
+            minimum_calls=config.minimum_calls,
+            window_size_seconds=config.window_size_seconds,
+            slow_call_seconds=config.slow_call_seconds,
+            slow_call_rate_threshold=config.slow_call_rate_threshold,
+            half_open_max_calls=config.half_open_max_calls,
+            minimum_workers=config.minimum_workers,
+            adaptive=config.adaptive,
+            usual_failure_rate=rounded(held.baseline),
+        )
+
+
+def rounded(rate: float | None) -> float | None:
+    """A rate as it is shown."""
+    return None if rate is None else round(rate, 6)
 
 
 class CircuitSummary(Struct, frozen=True, kw_only=True):
@@ -56,6 +82,7 @@ class CircuitSummary(Struct, frozen=True, kw_only=True):
         epoch: number of transitions so far.
         since_ms: when the last transition was; 0 without one.
         open_until_ms: when OPEN ends; null in other states.
+        recovering_until_ms: until then only a growing share of the calls is let through; null: no.
         calls, failures, slow_calls: of the window now.
         failure_rate, slow_call_rate: of the window now.
         consecutive_failures: in a row, up to now.
@@ -76,6 +103,7 @@ class CircuitSummary(Struct, frozen=True, kw_only=True):
     epoch: int = 0
     since_ms: Millis = 0
     open_until_ms: Millis | None = None
+    recovering_until_ms: Millis | None = None
     calls: int = 0
     failures: int = 0
     failure_rate: Rate = 0.0
@@ -96,7 +124,8 @@ class Nearness(Struct, frozen=True, kw_only=True):
         rule: consecutive_failures, failure_rate or slow_call_rate.
         value: its figure now.
         threshold: where it opens; null: the rule is off.
-        nearness: value / threshold, at most 1; null: the rule is off.
+        nearness: value / threshold, at most 1; null: the rule is off. While adaptive, of the
+            failure rate that the window surely shows.
         waits_for: what is missing for the rule to count at all; null: nothing.
     """
 

@@ -39,6 +39,11 @@ configs: st.SearchStrategy[CircuitBreakerConfig] = st.builds(
     minimum_workers=st.sampled_from([1, 1, 1, 2, 3]),
     slow_call_seconds=st.sampled_from([None, 0.1, 0.3]),
     slow_call_rate_threshold=st.sampled_from([0.25, 0.5, 1.0]),
+    adaptive=st.booleans(),
+    adaptive_margin=st.sampled_from([0.0, 0.03, 0.25]),
+    adaptive_floor=st.sampled_from([0.01, 0.1, 0.4]),
+    adaptive_confidence=st.sampled_from([0.9, 0.99, 0.9999]),
+    adaptive_half_life_seconds=st.sampled_from([600, 900, 100_000]),
 )
 
 # A disabled circuit is met after a change of config often enough.
@@ -143,6 +148,11 @@ def random_config(rng: random.Random) -> CircuitBreakerConfig:
         minimum_workers=rng.choice((1, 1, 1, 2)),
         slow_call_seconds=rng.choice((None, 0.1, 0.3)),
         slow_call_rate_threshold=rng.choice((0.25, 0.5, 1.0)),
+        adaptive=rng.random() < 0.5,
+        adaptive_margin=rng.choice((0.0, 0.03, 0.25)),
+        adaptive_floor=rng.choice((0.01, 0.1, 0.4)),
+        adaptive_confidence=rng.choice((0.9, 0.99, 0.9999)),
+        adaptive_half_life_seconds=rng.choice((600, 900, 100_000)),
     )
 
 

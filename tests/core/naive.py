@@ -1,11 +1,14 @@
 """The breaker told a second time: slow, obvious, nothing kept that can be counted again.
 
-It shares only names with `fuseline.core`: no running sums, no buckets, no derived deadline. Laws
-compare the fold with it on random logs.
+It shares only names with `fuseline.core`: no running sums, no buckets, no derived deadline; what is
+usual it learns call by call, and how sure a rate is it finds by bisection. Laws compare the fold
+with it on random logs.
 """
 
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
+from fuseline.core import baseline
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import (
@@ -68,6 +71,28 @@ class Call:
 
 
 @dataclass
+class Learned:
+    """A call that is part of what is usual."""
+
+    weight: float
+    hour: int
+    failed: bool
+
+
+def lower_bound(failures: int, calls: int, confidence: float) -> float:
+    """The smallest rate whose own chance interval reaches up to what was seen."""
+    z = NormalDist().inv_cdf(confidence)
+    seen, low, high = failures / calls, 0.0, failures / calls
+    for _ in range(200):
+        rate = (low + high) / 2
+        if seen - rate > z * (rate * (1 - rate) / calls) ** 0.5:
+            low = rate
+        else:
+            high = rate
+    return high
+
+
+@dataclass
 class NaiveBreaker:
     """The table of design section 3, row by row."""
 
@@ -87,6 +112,8 @@ class NaiveBreaker:
     mode: Mode = Mode.AUTO
     mode_until: int | None = None
     removed: bool = False
+    learned: list[Learned] = field(default_factory=list)
+    step: int = 0
 
     @property
     def epoch(self) -> int:
@@ -108,6 +135,38 @@ class NaiveBreaker:
     def workers(self, now: int) -> int:
         width, count = width_and_count(self.config)
         return len({worker for worker, index in self.trouble if index > now // width - count})
+
+    # What is usual
+
+    def learn(self, calls: list[Call]) -> None:
+        if not self.config.adaptive:
+            return
+        width, _ = width_and_count(self.config)
+        for call in sorted(calls, key=lambda call: call.index):
+            at = call.index * width
+            step = at // self.step_ms(self.config)
+            weight = 1.0
+            if step > self.step:
+                for one in self.learned:
+                    one.weight *= 0.5 ** ((step - self.step) / 64)
+                self.step = step
+            else:
+                weight = 0.5 ** ((self.step - step) / 64)
+            self.learned.append(Learned(weight, at // 3_600_000 % 24, call.failed))
+
+    def step_ms(self, config: CircuitBreakerConfig) -> int:
+        return round(config.adaptive_half_life_seconds * 1000 / 64)
+
+    def usual(self, now: int) -> float | None:
+        if not self.config.adaptive:
+            return None
+        calls = [one for one in self.learned if one.hour == now // 3_600_000 % 24]
+        if sum(one.weight for one in calls) < baseline.ENOUGH_IN_SLOT:
+            calls = self.learned
+        weight = sum(one.weight for one in calls)
+        if weight < baseline.ENOUGH_CALLS:
+            return None
+        return (sum(one.weight for one in calls if one.failed) + 1) / (weight + 2)
 
     # Time
 
@@ -166,6 +225,7 @@ class NaiveBreaker:
         index = max(ms - event.age_ms, self.since) // width
         if index <= ms // width - count:
             return
+        self.learn([call for call in self.window if call.index <= ms // width - count])
         self.window = [call for call in self.window if call.index > ms // width - count]
         limit = self.config.slow_call_seconds
         slow = limit is not None and event.duration_ms >= limit * 1000
@@ -184,17 +244,21 @@ class NaiveBreaker:
         config = self.config
         calls, failures, slow = self.seen(now)
         causes = []
-        if config.failure_threshold is not None and self.streak() >= config.failure_threshold:
+        usual, fixed = self.usual(now), config.failure_threshold
+        chance = 0.0 if usual is None else usual ** self.streak()
+        unlikely = chance <= 1 - config.adaptive_confidence or self.streak() >= 1000
+        if fixed is not None and self.streak() >= fixed and unlikely:
             causes.append("consecutive_failures")
-        if calls >= config.minimum_calls:
-            rate = config.failure_rate_threshold
-            if rate is not None and failures / calls >= rate:
+        rate = config.failure_rate_threshold
+        if rate is not None and usual is not None:
+            held = min(rate, max(config.adaptive_floor, usual + config.adaptive_margin))
+            if calls and lower_bound(failures, calls, config.adaptive_confidence) >= held:
                 causes.append("failure_rate")
-            if (
-                config.slow_call_seconds is not None
-                and slow / calls >= config.slow_call_rate_threshold
-            ):
-                causes.append("slow_call_rate")
+        elif rate is not None and calls >= config.minimum_calls and failures / calls >= rate:
+            causes.append("failure_rate")
+        slow_calls = config.slow_call_seconds is not None and calls >= config.minimum_calls
+        if slow_calls and slow / calls >= config.slow_call_rate_threshold:
+            causes.append("slow_call_rate")
         if not config.enabled or self.workers(now) < config.minimum_workers:
             return ""
         return causes[0] if causes else ""
@@ -228,6 +292,10 @@ class NaiveBreaker:
         except ConfigError:
             return
         (old, _), (new, _) = width_and_count(self.config), width_and_count(config)
+        if not config.adaptive:
+            self.learned, self.step = [], 0
+        else:
+            self.step = self.step * self.step_ms(self.config) // self.step_ms(config)
         self.config = config
         if old != new:
             for call in self.window:
@@ -235,6 +303,7 @@ class NaiveBreaker:
             self.trouble = [(worker, index * old // new) for worker, index in self.trouble]
         if self.removed:
             self.forget()
+            self.learned, self.step = [], 0
             self.removed = False
         if not config.enabled and self.state != "closed":
             self.close("disabled", ms)
@@ -265,6 +334,8 @@ class NaiveBreaker:
     def open(self, cause: str, at: int) -> None:
         self.opens += 1
         self.open_until = at + self.open_length(at)
+        if self.state == "closed":
+            self.learn(self.window)
         self.become("open", cause, at)
 
     def close(self, cause: str, at: int) -> None:

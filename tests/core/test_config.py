@@ -33,6 +33,12 @@ DEFAULTS: dict[str, Any] = {
     "when_unavailable": WhenUnavailable.LOCAL,
     "slow_call_seconds": None,
     "slow_call_rate_threshold": 1.0,
+    "recovery_seconds": None,
+    "adaptive": False,
+    "adaptive_margin": 0.05,
+    "adaptive_floor": 0.1,
+    "adaptive_confidence": 0.9999,
+    "adaptive_half_life_seconds": 259_200.0,
 }
 
 # field, allowed values at the edges, refused values just beyond them
@@ -50,12 +56,18 @@ BOUNDS: list[tuple[str, list[Any], list[Any]]] = [
     ("max_concurrent_calls", [1, 1_000_000], [0, 1_000_001]),
     ("slow_call_seconds", [0.001, DAYS_7], [0.0009, 0, DAYS_7 + 0.1]),
     ("slow_call_rate_threshold", [5e-324, 1.0], [0.0, 1.0000001]),
+    ("recovery_seconds", [0.001, DAYS_7], [0.0009, 0, DAYS_7 + 0.1]),
+    ("adaptive_margin", [0.0, 1.0], [-0.01, 1.01]),
+    ("adaptive_floor", [5e-324, 1.0], [0.0, 1.0000001]),
+    ("adaptive_confidence", [0.9, 0.999999], [0.89, 1.0]),
+    ("adaptive_half_life_seconds", [600, 90 * 86_400], [599.9, 90 * 86_400 + 1]),
 ]
 NULLABLE = {
     "failure_threshold",
     "failure_rate_threshold",
     "max_concurrent_calls",
     "slow_call_seconds",
+    "recovery_seconds",
 }
 WHOLE = {
     "failure_threshold",
@@ -77,7 +89,7 @@ def test_the_order_of_fields_is_the_wire_order_and_never_changes() -> None:
 
 
 def test_bounds_cover_every_number() -> None:
-    assert set(NUMBERS) == set(RULES) - {"enabled", "when_unavailable"}
+    assert set(NUMBERS) == set(RULES) - {"enabled", "when_unavailable", "adaptive"}
 
 
 @pytest.mark.parametrize(
@@ -126,9 +138,11 @@ def test_whole_numbers_take_no_fractions(field: str) -> None:
     assert type(value) is int
 
 
-@pytest.mark.parametrize("field", sorted(set(NUMBERS) - WHOLE))
+# No whole number is a confidence.
+@pytest.mark.parametrize("field", sorted(set(NUMBERS) - WHOLE - {"adaptive_confidence"}))
 def test_whole_values_of_other_numbers_become_floats(field: str) -> None:
-    assert type(getattr(config_with(field, 1), field)) is float
+    whole = max(1, int(RULES[field].minimum or 0))
+    assert type(getattr(config_with(field, whole), field)) is float
 
 
 @pytest.mark.parametrize("field", list(RULES))

@@ -22,11 +22,18 @@ UNUSUAL = CircuitBreakerConfig(
     when_unavailable=WhenUnavailable.REJECT,
     slow_call_seconds=1.25,
     slow_call_rate_threshold=0.75,
+    recovery_seconds=8,
+    adaptive=True,
+    adaptive_margin=0.125,
+    adaptive_floor=0.5,
+    adaptive_confidence=0.95,
+    adaptive_half_life_seconds=700,
 )
 
 
 def test_wire_form_is_the_values_by_position() -> None:
     expected = [False, None, 0.25, 3, 30, 2, 1.5, 100, 7, 4, 2, 50, "reject", 1.25, 0.75]
+    expected += [8, True, 0.125, 0.5, 0.95, 700]
     assert UNUSUAL.to_wire() == expected
 
 

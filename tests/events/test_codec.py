@@ -60,6 +60,12 @@ EARLIER: dict[str, tuple[AnyEvent, str]] = {
     ),
 }
 CONFIG_GOLDEN = (
+    "dc0015c305cb3fe00000000000000acb405e000000000000cb404e000000000000cb3ff0000000000000"
+    "cb4082c0000000000003cb405e00000000000001c0a56c6f63616cc0cb3ff0000000000000"
+    "c0c2cb3fa999999999999acb3fb999999999999acb3fefff2e48e8a71ecb410fa40000000000"
+)
+# As releases stored it that knew nothing of adaptive thresholds and gradual recovery.
+CONFIG_OF_15_FIELDS = (
     "9fc305cb3fe00000000000000acb405e000000000000cb404e000000000000cb3ff0000000000000"
     "cb4082c0000000000003cb405e00000000000001c0a56c6f63616cc0cb3ff0000000000000"
 )
@@ -81,8 +87,9 @@ def test_the_bytes_of_earlier_releases_are_read(name: str) -> None:
 def test_the_bytes_of_a_config_never_change() -> None:
     config = CircuitBreakerConfig()
     assert msgspec.msgpack.encode(config.to_wire()).hex() == CONFIG_GOLDEN
-    stored = msgspec.msgpack.decode(bytes.fromhex(CONFIG_GOLDEN))
-    assert CircuitBreakerConfig.from_wire(stored) == config
+    for golden in (CONFIG_GOLDEN, CONFIG_OF_15_FIELDS):
+        stored = msgspec.msgpack.decode(bytes.fromhex(golden))
+        assert CircuitBreakerConfig.from_wire(stored) == config
 
 
 @pytest.mark.parametrize("result", Result)

@@ -183,10 +183,19 @@ def test_null_turns_a_test_of_the_breaker_off_and_default_takes_it_back(name: st
     assert patched(off, {BREAKER: {name: "default"}}, DEFAULTS).same_settings(record_of({}))
 
 
+UNUSUAL = {
+    "enabled": False,
+    "when_unavailable": "reject",
+    "adaptive": True,
+    "adaptive_confidence": 0.95,
+    "adaptive_half_life_seconds": 900,
+}
+
+
 @pytest.mark.parametrize("name", sorted(set(RULES) - set(OFF)))
 @pytest.mark.parametrize("word", [None, "default"])
 def test_null_and_default_take_any_other_setting_back(name: str, word: Any) -> None:
-    value = {"enabled": False, "when_unavailable": "reject"}.get(name, 1)
+    value = UNUSUAL.get(name, 1)
     record = record_of({BREAKER: {name: value, "failure_threshold": 9}})
     after = patched(record, {BREAKER: {name: word}}, DEFAULTS)
     assert after.same_settings(record_of({BREAKER: {"failure_threshold": 9}}))

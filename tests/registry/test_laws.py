@@ -13,7 +13,7 @@ from fuseline.registry.files import read_documents, write_documents
 from fuseline.registry.plan import plan
 from tests.registry.support import DEFAULTS, FULL, writable
 
-few = settings(max_examples=40, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 text = st.text(st.sampled_from("abcXYZ 09.,:-_é漢Ω'\"#&*!|>%@{}[]?"), max_size=12)
 token = st.text("abcXYZ019-", min_size=1, max_size=8)
 header = st.sampled_from(

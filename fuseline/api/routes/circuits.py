@@ -102,7 +102,7 @@ async def get_circuit(services: Given, name: Name) -> CircuitDetail:
         checkpoint=circuit.checkpoint,
         set_aside=circuit.set_aside,
         settings=document["config"],
-        nearness=nearness(circuit),
+        nearness=nearness(circuit, now_ms),
         last_transition=await _last_transition(services, name),
         buckets=document["buckets"],
         now_ms=now_ms,
@@ -150,7 +150,7 @@ async def get_circuit_at(services: Given, name: Name, at: Instant) -> StateAt:
         missing=found.missing,
         circuit=summary_of(AgentStatus(agent=name, circuit=circuit), at_ms),
         settings=config_document(circuit.config),
-        nearness=nearness(circuit),
+        nearness=nearness(circuit, at_ms),
         open_left_seconds=max(0, circuit.open_until_ms - at_ms) / 1000 if is_open else None,
     )
 

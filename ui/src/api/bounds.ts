@@ -108,6 +108,44 @@ export const AGENT_CREATE_BOUNDS = {
 } as const satisfies Record<string, Bound>
 
 export const BREAKER_SETTINGS_BOUNDS = {
+  adaptive: {
+    kind: "switch",
+    description: "true: failures are held against what is usual for this agent",
+    nullable: false,
+    default: false,
+  },
+  adaptive_confidence: {
+    kind: "number",
+    description: "how sure the window must be that the rate is above the threshold",
+    nullable: false,
+    default: 0.9999,
+    minimum: 0.9,
+    maximum: 0.999999,
+  },
+  adaptive_floor: {
+    kind: "number",
+    description: "a failure rate below this never opens while adaptive",
+    nullable: false,
+    default: 0.1,
+    exclusiveMinimum: 0,
+    maximum: 1,
+  },
+  adaptive_half_life_seconds: {
+    kind: "number",
+    description: "after this long a call weighs half in what is usual",
+    nullable: false,
+    default: 259200,
+    minimum: 600,
+    maximum: 7776000,
+  },
+  adaptive_margin: {
+    kind: "number",
+    description: "how far above its usual failure rate an agent may go",
+    nullable: false,
+    default: 0.05,
+    minimum: 0,
+    maximum: 1,
+  },
   enabled: {
     kind: "switch",
     description: "false: every call is admitted; outcomes are still recorded",
@@ -167,6 +205,14 @@ export const BREAKER_SETTINGS_BOUNDS = {
     description: "a probe is cut off, or given up, after this long",
     nullable: false,
     default: 120,
+    minimum: 0.001,
+    maximum: 604800,
+  },
+  recovery_seconds: {
+    kind: "number",
+    description: "after HALF_OPEN, how long the share let through grows; null: not at all",
+    nullable: true,
+    default: null,
     minimum: 0.001,
     maximum: 604800,
   },

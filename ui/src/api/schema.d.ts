@@ -766,6 +766,11 @@ export interface components {
          * @description Changes of breaker settings; "default" takes one back to its default. null is a value of its own where the setting allows it, and the default elsewhere.
          */
         BreakerPatch: {
+            adaptive?: boolean | null | "default";
+            adaptive_confidence?: number | null | "default";
+            adaptive_floor?: number | null | "default";
+            adaptive_half_life_seconds?: number | null | "default";
+            adaptive_margin?: number | null | "default";
             enabled?: boolean | null | "default";
             failure_rate_threshold?: (number | null) | null | "default";
             failure_threshold?: (number | null) | null | "default";
@@ -774,6 +779,7 @@ export interface components {
             minimum_calls?: number | null | "default";
             minimum_workers?: number | null | "default";
             probe_lease_seconds?: number | null | "default";
+            recovery_seconds?: (number | null) | null | "default";
             slow_call_rate_threshold?: number | null | "default";
             slow_call_seconds?: (number | null) | null | "default";
             timeout_max_seconds?: number | null | "default";
@@ -787,6 +793,31 @@ export interface components {
          * @description Settings of a circuit breaker; what is absent is at its default.
          */
         BreakerSettings: {
+            /**
+             * @description true: failures are held against what is usual for this agent
+             * @default false
+             */
+            adaptive?: boolean;
+            /**
+             * @description how sure the window must be that the rate is above the threshold
+             * @default 0.9999
+             */
+            adaptive_confidence?: number;
+            /**
+             * @description a failure rate below this never opens while adaptive
+             * @default 0.1
+             */
+            adaptive_floor?: number;
+            /**
+             * @description after this long a call weighs half in what is usual
+             * @default 259200
+             */
+            adaptive_half_life_seconds?: number;
+            /**
+             * @description how far above its usual failure rate an agent may go
+             * @default 0.05
+             */
+            adaptive_margin?: number;
             /**
              * @description false: every call is admitted; outcomes are still recorded
              * @default true
@@ -827,6 +858,11 @@ export interface components {
              * @default 120
              */
             probe_lease_seconds?: number;
+            /**
+             * @description after HALF_OPEN, how long the share let through grows; null: not at all
+             * @default null
+             */
+            recovery_seconds?: number | null;
             /**
              * @description slow calls/calls in the window that open
              * @default 1
@@ -871,6 +907,31 @@ export interface components {
          */
         CircuitBreakerConfig: {
             /**
+             * @description true: failures are held against what is usual for this agent
+             * @default false
+             */
+            adaptive: boolean;
+            /**
+             * @description how sure the window must be that the rate is above the threshold
+             * @default 0.9999
+             */
+            adaptive_confidence: number;
+            /**
+             * @description a failure rate below this never opens while adaptive
+             * @default 0.1
+             */
+            adaptive_floor: number;
+            /**
+             * @description after this long a call weighs half in what is usual
+             * @default 259200
+             */
+            adaptive_half_life_seconds: number;
+            /**
+             * @description how far above its usual failure rate an agent may go
+             * @default 0.05
+             */
+            adaptive_margin: number;
+            /**
              * @description false: every call is admitted; outcomes are still recorded
              * @default true
              */
@@ -910,6 +971,11 @@ export interface components {
              * @default 120
              */
             probe_lease_seconds: number;
+            /**
+             * @description after HALF_OPEN, how long the share let through grows; null: not at all
+             * @default null
+             */
+            recovery_seconds: number | null;
             /**
              * @description slow calls/calls in the window that open
              * @default 1
@@ -1051,6 +1117,7 @@ export interface components {
          *     epoch: number of transitions so far.
          *     since_ms: when the last transition was; 0 without one.
          *     open_until_ms: when OPEN ends; null in other states.
+         *     recovering_until_ms: until then only a growing share of the calls is let through; null: no.
          *     calls, failures, slow_calls: of the window now.
          *     failure_rate, slow_call_rate: of the window now.
          *     consecutive_failures: in a row, up to now.
@@ -1087,6 +1154,8 @@ export interface components {
             problem: string | null;
             /** @default true */
             projected: boolean;
+            /** @default null */
+            recovering_until_ms: number | null;
             /** @default 0 */
             revision: number;
             /**
@@ -1257,7 +1326,8 @@ export interface components {
          *     rule: consecutive_failures, failure_rate or slow_call_rate.
          *     value: its figure now.
          *     threshold: where it opens; null: the rule is off.
-         *     nearness: value / threshold, at most 1; null: the rule is off.
+         *     nearness: value / threshold, at most 1; null: the rule is off. While adaptive, of the
+         *     failure rate that the window surely shows.
          *     waits_for: what is missing for the rule to count at all; null: nothing.
          */
         Nearness: {
@@ -1636,9 +1706,16 @@ export interface components {
         };
         /**
          * Thresholds
-         * @description The settings that the figures are held against.
+         * @description What the figures are held against.
+         *
+         *     Attributes:
+         *     failure_threshold, failure_rate_threshold: those in force: while `adaptive`, and once it is
+         *     known what is usual, they follow from that.
+         *     usual_failure_rate: of this agent at this hour of the day; null: not adaptive, or not known.
          */
         Thresholds: {
+            /** @default false */
+            adaptive: boolean;
             enabled: boolean;
             failure_rate_threshold: number | null;
             failure_threshold: number | null;
@@ -1647,6 +1724,8 @@ export interface components {
             minimum_workers: number;
             slow_call_rate_threshold: number;
             slow_call_seconds: number | null;
+            /** @default null */
+            usual_failure_rate: number | null;
             window_size_seconds: number;
         };
         /**

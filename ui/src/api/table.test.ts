@@ -15,6 +15,7 @@ function row(agent: string, change: Partial<CircuitSummary> = {}): CircuitSummar
     mode: "auto",
     mode_until_ms: null,
     open_until_ms: null,
+    recovering_until_ms: null,
     probe_successes: 0,
     probes_out: 0,
     problem: null,

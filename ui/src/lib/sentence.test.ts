@@ -18,6 +18,12 @@ const USUAL: CircuitBreakerConfig = {
   when_unavailable: "local",
   slow_call_seconds: null,
   slow_call_rate_threshold: 1,
+  recovery_seconds: null,
+  adaptive: false,
+  adaptive_margin: 0.05,
+  adaptive_floor: 0.1,
+  adaptive_confidence: 0.9999,
+  adaptive_half_life_seconds: 259200,
 }
 
 /** The sentences with the spaces that do not break as plain ones. */
@@ -27,6 +33,20 @@ function said(changes: Partial<CircuitBreakerConfig> = {}) {
 }
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
+
+describe("what comes with history", () => {
+  it("says what adaptive thresholds do", () => {
+    const { further } = said({ adaptive: true })
+    expect(further).toContain("beyond chance, 5 % above it (threshold from 10 % to 50 %)")
+    expect(said({ adaptive: true, failure_rate_threshold: null }).further).not.toContain("chance")
+    expect(said().further).not.toContain("learns")
+  })
+
+  it("says how calls come back", () => {
+    const { further } = said({ recovery_seconds: 300 })
+    expect(further).toContain("grows from 10 % to all over 5 min")
+  })
+})
 
 describe("when it opens", () => {
   it("says the defaults", () => {

@@ -21,7 +21,9 @@ export function meaningOf(config: CircuitBreakerConfig): Meaning {
     main: `${opens(config)}; ${triesAgain(config)}.`,
     further: [
       "While it tries: all of these calls succeed and it closes, one fails and it opens again.",
+      ...adaptive(config),
       ...waits(config),
+      ...recovery(config),
       `A call that tries is cut off after ${duration(config.probe_lease_seconds)}.`,
       ...atOnce(config),
       UNAVAILABLE[config.when_unavailable],
@@ -102,6 +104,29 @@ function waits(config: CircuitBreakerConfig): string[] {
   const times = `${factor}\u00a0times as long`
   return [
     `Each time it opens again in a row the wait is ${times}, or as long as the agent asks for (Retry-After), ${upTo}.`,
+  ]
+}
+
+function adaptive(config: CircuitBreakerConfig): string[] {
+  if (!config.adaptive) return []
+  const { adaptive_floor: floor, failure_rate_threshold: ceiling } = config
+  const rate =
+    ceiling === null
+      ? ""
+      : `, and opens when the failure rate of the window is, beyond chance, ${exact(config.adaptive_margin)} above it (threshold from ${exact(Math.min(floor, ceiling))} to ${exact(ceiling)})`
+  return [
+    `It learns which failure rate is usual for the agent at each hour of the day${rate}. Until enough calls are known, the thresholds above hold as they are.`,
+  ]
+}
+
+function exact(value: number): string {
+  return `${Number((value * 100).toPrecision(6))}\u00a0%`
+}
+
+function recovery({ recovery_seconds: seconds }: CircuitBreakerConfig): string[] {
+  if (seconds === null) return []
+  return [
+    `After successful tries the share of calls let through grows from 10\u00a0% to all over ${duration(seconds)}.`,
   ]
 }
 

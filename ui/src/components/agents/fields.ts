@@ -48,6 +48,20 @@ export const BREAKER_GROUPS: { title: string; fields: Field[] }[] = [
       setting("timeout_multiplier", "Longer each reopening", "×"),
       setting("timeout_max_seconds", "Open for at most", "s"),
       setting("probe_lease_seconds", "Longest probe", "s"),
+      setting("recovery_seconds", "Gradual recovery", "s"),
+    ],
+  },
+  {
+    title: "Adaptive thresholds",
+    fields: [
+      {
+        ...setting("adaptive", "Thresholds follow what is usual"),
+        choices: { true: "Yes, learn from the agent's calls", false: "No, as set above" },
+      },
+      setting("adaptive_margin", "Margin above the usual rate", "%"),
+      setting("adaptive_floor", "Never opens below", "%"),
+      setting("adaptive_confidence", "Confidence", "%"),
+      setting("adaptive_half_life_seconds", "Learned calls fade by half in", "s"),
     ],
   },
   {

@@ -22,6 +22,12 @@ export const DEFAULTS: CircuitBreakerConfig = {
   when_unavailable: "local",
   slow_call_seconds: null,
   slow_call_rate_threshold: 1,
+  recovery_seconds: null,
+  adaptive: false,
+  adaptive_margin: 0.05,
+  adaptive_floor: 0.1,
+  adaptive_confidence: 0.9999,
+  adaptive_half_life_seconds: 259200,
 }
 
 // Fields that grow with their text listen to it, and the test's page has none.

@@ -18,11 +18,22 @@ const row = {
     slow_call_rate_threshold: 1,
     half_open_max_calls: 3,
     minimum_workers: 1,
+    adaptive: false,
+    usual_failure_rate: null as number | null,
   },
 }
 const bars = (given: typeof row) => rulesOf(given).map((near) => barOf(near, given))
 
 describe("rules as bars", () => {
+  it("name what is usual once it is known", () => {
+    const learned = { ...row.thresholds, adaptive: true, usual_failure_rate: 0.05 }
+    const few = { ...row, calls: 4, failures: 2, thresholds: learned }
+    const [, rate] = bars(few)
+    expect(rate?.detail).toContain("2 of 4\u00a0calls; usual 5")
+    const [, unknown] = bars({ ...few, thresholds: { ...learned, usual_failure_rate: null } })
+    expect(unknown?.detail.replaceAll("\u00a0", " ")).toContain("counts after 6 more calls")
+  })
+
   it("put the tick where the circuit opens", () => {
     const [streak, rate, slow] = bars(row)
     expect(streak).toMatchObject({

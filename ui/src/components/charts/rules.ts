@@ -37,9 +37,16 @@ export function rulesOf(row: Figures): Nearness[] {
   })
   const slow =
     limits === null || limits.slow_call_seconds === null ? null : limits.slow_call_rate_threshold
+  // What is surely above the usual rate opens however few calls that takes.
+  const learned = typeof limits?.usual_failure_rate === "number"
   return [
     one("consecutive_failures", row.consecutive_failures, limits?.failure_threshold ?? null, null),
-    one("failure_rate", row.failure_rate, limits?.failure_rate_threshold ?? null, waits),
+    one(
+      "failure_rate",
+      row.failure_rate,
+      limits?.failure_rate_threshold ?? null,
+      learned ? null : waits,
+    ),
     one("slow_call_rate", row.slow_call_rate, slow, waits),
   ]
 }
@@ -67,7 +74,10 @@ function detailOf(near: Nearness, row: Figures): string {
   if (near.rule === "consecutive_failures") return ""
   const part = near.rule === "failure_rate" ? row.failures : row.slow_calls
   const made = `${count(part)} of ${counted(row.calls, "call")}`
-  return near.waits_for === null ? made : `${made}; counts after ${near.waits_for}`
+  if (near.waits_for !== null) return `${made}; counts after ${near.waits_for}`
+  const usual = row.thresholds?.usual_failure_rate
+  if (near.rule !== "failure_rate" || typeof usual !== "number") return made
+  return `${made}; usual ${percent(usual)}, opens once it is surely at the threshold`
 }
 
 function levelOf({ nearness, waits_for }: Nearness): RuleBar["level"] {
