@@ -128,7 +128,11 @@ def _transition(
         "epoch": change.epoch,
         "revision": change.revision,
         "event_id": change.event_id or None,
-        "figures": msgspec.structs.asdict(change.figures),
+        "figures": {
+            name: round(value, 6)
+            for name, value in msgspec.structs.asdict(change.figures).items()
+            if value is not None
+        },
         "thresholds": None
         if config is None
         else {

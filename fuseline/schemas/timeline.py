@@ -39,7 +39,8 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
         why: a change in one sentence.
         from, to: the states of a transition.
         cause: of a transition.
-        figures: of the window at a transition.
+        figures: of the window at a transition; while adaptive also the usual failure rate
+            (`baseline`) and the thresholds it made.
         thresholds: that the figures were held against.
         details: what beside the breaker's settings a change changed, [before, after] by name.
         ended_at: when the call ended; before `at` if it was recorded late.
@@ -58,7 +59,7 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     revision: int | UnsetType = UNSET
     event_id: str | UnsetType | None = UNSET
     previous_id: str | UnsetType = UNSET
-    figures: dict[str, int] | UnsetType = UNSET
+    figures: dict[str, int | float] | UnsetType = UNSET
     thresholds: dict[str, Any] | UnsetType | None = UNSET
     failure_kind: str | UnsetType | None = UNSET
     open_until: str | UnsetType | None = UNSET

@@ -1782,7 +1782,8 @@ export interface components {
          *     why: a change in one sentence.
          *     from, to: the states of a transition.
          *     cause: of a transition.
-         *     figures: of the window at a transition.
+         *     figures: of the window at a transition; while adaptive also the usual failure rate
+         *     (`baseline`) and the thresholds it made.
          *     thresholds: that the figures were held against.
          *     details: what beside the breaker's settings a change changed, [before, after] by name.
          *     ended_at: when the call ended; before `at` if it was recorded late.

@@ -16,6 +16,10 @@ interface Row {
   note: string
 }
 
+function usual(note: string, baseline: number | undefined): string {
+  return baseline === undefined ? note : `${note}; usual ${percent(baseline)}`
+}
+
 /** The figures of a transition, each against its threshold. */
 export function figureRows(
   figures: Record<string, number>,
@@ -42,7 +46,7 @@ export function figureRows(
       rule: "failure_rate",
       figure: share(failures),
       threshold: limit("failure_rate_threshold", percent),
-      note: of(failures),
+      note: usual(of(failures), figures.baseline),
     },
   ]
   if (slow > 0) {
