@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from fuseline.core.circuit import Circuit, CircuitState, Transition
 from fuseline.core.fold import Entry
+from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.figures import (
-    DAY_MS,
     Figures,
     Tally,
     differing,
@@ -21,7 +21,7 @@ from fuseline.core.what_if.figures import (
 )
 from fuseline.core.what_if.filling import Stretch
 from fuseline.core.what_if.proposed import Patch, Proposed
-from fuseline.core.what_if.recorded import Block, Recorded
+from fuseline.core.what_if.recorded import Recorded
 from fuseline.core.what_if.spans import Spans, StateSpan
 from fuseline.core.what_if.unseen import Assumption
 

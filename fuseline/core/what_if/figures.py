@@ -7,10 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct
 
 from fuseline.core.circuit import CircuitState
+from fuseline.core.what_if.block import DAY_MS
 from fuseline.core.what_if.filling import Stretch
 from fuseline.core.what_if.spans import StateSpan
-
-DAY_MS = 86_400_000
 
 
 class Amount(Struct, frozen=True):

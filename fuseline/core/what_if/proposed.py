@@ -7,12 +7,14 @@ says which calls belong to it, and nothing has to be worked out from times.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from fuseline.core.circuit import (
+    NEVER_MS,
     Change,
     CircuitState,
     ConfigApplied,
@@ -25,16 +27,9 @@ from fuseline.core.counting import count_outcome
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import ConfigChanged, Mode, Outcome, ProbeStarted, Result
 from fuseline.core.fold import advance_in_place, end_probe
+from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.filling import Filling
-from fuseline.core.what_if.recorded import (
-    DAY_MS,
-    Block,
-    Key,
-    Recorded,
-    add_successes,
-    key_of,
-    newest_bucket,
-)
+from fuseline.core.what_if.recorded import Key, Recorded, key_of
 from fuseline.core.what_if.spans import Spans
 from fuseline.core.what_if.unseen import Assumption
 
@@ -144,57 +139,45 @@ class Proposed:
     def _count(self, block: Block, place: int, stop: int) -> int:
         """Counts calls until one makes the circuit open; the first place not taken."""
         circuit = self.circuit
-        since = -1 if self._in_step else circuit.since_ms
-        slow_ms = circuit.slow_ms
-        low, high, limit = newest_bucket(circuit)
-        pending = 0
-        columns = zip(
-            block.entries[place:stop],
-            block.ended[place:stop],
-            block.began[place:stop],
-            block.quick[place:stop],
-            strict=True,
-        )
-        for entry, ended, began, quick in columns:
-            if low <= ended < high and quick < slow_ms and began >= since and entry[0] < limit:
-                pending += 1
-                place += 1
-                continue
-            if pending:
-                add_successes(circuit, pending)
-                pending = 0
-            if began < since:
+        if not self._in_step:
+            since = circuit.since_ms
+            while place < stop and block.earliest(place) < since:
                 self._take_outcome(block, place)
-            else:
-                ms, seq, event = entry
-                circuit.last_ms, circuit.last_seq = ms, seq
-                changes: list[Change] = []
-                assert isinstance(event, Outcome)
-                count_outcome(circuit, event, ms, changes)
-                if changes:
-                    self._heed(changes)
-                    return place + 1
-            place += 1
-            low, high, limit = newest_bucket(circuit)
-        if pending:
-            add_successes(circuit, pending)
-        return place
+                place += 1
+                if circuit.state is not _CLOSED:
+                    return place
+        marks = block.marks(circuit.slow_ms)
+        for at in range(bisect_left(marks, place), bisect_left(marks, stop)):
+            mark = marks[at]
+            block.count(circuit, place, mark)
+            ms, seq, event = block.entries[mark]
+            circuit.last_ms, circuit.last_seq = ms, seq
+            changes: list[Change] = []
+            assert isinstance(event, Outcome)
+            count_outcome(circuit, event, ms, changes)
+            place = mark + 1
+            if changes:
+                self._heed(changes)
+                return place
+        block.count(circuit, place, stop)
+        return stop
 
     def _refuse_plain(self, block: Block, place: int, stop: int) -> int:
         """Refuses calls until the circuit may let one through; the first place not taken."""
         deadline, since = self.circuit.next_deadline_ms, self.circuit.since_ms
-        entries, began = block.entries, block.began
-        while place < stop:
-            ms, _, event = entries[place]
-            if ms >= deadline:
-                break
-            if began[place] < since:
-                self._take_outcome(block, place)
-            else:
-                assert isinstance(event, Outcome)
-                self._refuse(event, ms)
+        stop = bisect_left(block.ms, deadline, place, stop)
+        while place < stop and block.earliest(place) < since:
+            self._take_outcome(block, place)
             place += 1
-        return place
+        failed = block.marks(NEVER_MS)
+        while place < stop:
+            day = block.ms[place] // DAY_MS
+            end = bisect_left(block.ms, (day + 1) * DAY_MS, place, stop)
+            bad = bisect_left(failed, end) - bisect_left(failed, place)
+            self.bad_refused[day] = self.bad_refused.get(day, 0) + bad
+            self.good_refused[day] = self.good_refused.get(day, 0) + end - place - bad
+            place = end
+        return stop
 
     def _refuse(self, outcome: Outcome, ms: int) -> None:
         if outcome.result <= _TIMEOUT:

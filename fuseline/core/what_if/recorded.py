@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from fuseline.core.circuit import (
@@ -20,11 +20,11 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.counting import count_outcome
 from fuseline.core.events import Mode, Outcome, ProbeStarted, Result
 from fuseline.core.fold import Entry, advance_in_place, fold_in_place
+from fuseline.core.what_if.block import DAY_MS, Block, Note
 from fuseline.core.what_if.unseen import DEFAULT_INTERVAL_MS, call_interval_ms
 
 _CLOSED, _HALF_OPEN = CircuitState.CLOSED, CircuitState.HALF_OPEN
 _SUCCESS, _TIMEOUT = Result.SUCCESS, Result.TIMEOUT
-DAY_MS = 86_400_000
 
 Key = tuple[int, str, str, str]
 """What tells a transition from another one of the same log, under whatever settings."""
@@ -71,46 +71,6 @@ class View(Struct):
             self.config = CircuitBreakerConfig.from_wire(change.config)
 
 
-class Note(Struct):
-    """What the recorded circuit did at an entry.
-
-    Attributes:
-        by_time: changes that time alone made since the entry before.
-        by_event: changes that the entry made.
-        fresh: whether an outcome is of the epoch the circuit was in, and a probe took a place;
-            None: an outcome of an epoch to come.
-    """
-
-    by_time: list[Change]
-    by_event: list[Change]
-    fresh: bool | None = None
-
-
-class Block(Struct):
-    """Entries in columns.
-
-    All but those in `notes` are plain: calls that succeeded or failed while the recorded circuit
-    was CLOSED and nobody had forced it, and that it counted in its epoch.
-
-    Attributes:
-        entries: the entries.
-        ended: when a call ended, by the server's clock.
-        began: when a call began, as far as the epochs of the record agree.
-        quick: its length in ms if it succeeded; beyond any limit for slow calls if it failed.
-        notes: by place, for entries that are not plain.
-        end_ms: up to where time has come.
-        at_end: changes that time alone made between the last entry and `end_ms`.
-    """
-
-    entries: list[Entry] = field(default_factory=list)
-    ended: list[int] = field(default_factory=list)
-    began: list[int] = field(default_factory=list)
-    quick: list[int] = field(default_factory=list)
-    notes: dict[int, Note] = field(default_factory=dict)
-    end_ms: int = 0
-    at_end: list[Change] = field(default_factory=list)
-
-
 class Recorded:
     """Folds a log as it was.
 
@@ -129,7 +89,6 @@ class Recorded:
         self.view = View.of(circuit)
         self.transitions: list[Transition] = []
         self.failures: dict[int, int] = {}
-        self.successes = False  # whether any call has succeeded
         self.counting = False
         self._first_ms = 0
         self._begins: dict[int, int] = {circuit.epoch: circuit.since_ms}
@@ -153,18 +112,15 @@ class Recorded:
         self._heed(changes)
         return Block(end_ms=now_ms, at_end=changes)
 
-    def take(self, entries: Sequence[Entry]) -> Block:  # noqa: C901 - one loop, run for each call
+    def take(self, entries: Sequence[Entry]) -> Block:
         """Folds the next entries; what was folded already is passed over."""
         circuit, block = self.circuit, Block()
-        kept, all_ended, all_began, all_quick = (
-            block.entries, block.ended, block.began, block.quick,
-        )  # fmt: skip
-        low = high = limit = -1  # a quick success that ends between them only adds to one bucket
-        pending = 0
-        plain = self._is_plain()
-        epoch, since, slow_ms = circuit.epoch, circuit.since_ms, circuit.slow_ms
-        deadline = circuit.next_deadline_ms
+        add, add_ms, add_ended = block.entries.append, block.ms.append, block.ended.append
+        add_began, add_took = block.began.append, block.took.append
+        plain, epoch = self._is_plain(), circuit.epoch
+        since, slow_ms = circuit.since_ms, circuit.slow_ms
         last_ms, last_seq = circuit.last_ms, circuit.last_seq
+        counted = 0  # up to here everything is in the circuit
         if not self._first_ms:
             self._first_ms = entries[0][0] if entries else 0
         for entry in entries:
@@ -172,51 +128,49 @@ class Recorded:
             if ms < last_ms or (ms == last_ms and seq <= last_seq):
                 continue
             last_ms, last_seq = ms, seq
-            if plain and type(event) is Outcome and ms < deadline and event.epoch == epoch:
+            if plain and type(event) is Outcome and event.epoch == epoch:
                 result = event.result
                 if result <= _TIMEOUT:
-                    ended = ms - event.age_ms
-                    took = event.duration_ms
-                    began = ended - took
-                    kept.append(entry)
-                    all_ended.append(ended)
-                    all_began.append(max(since, began))
+                    ended, took = ms - event.age_ms, event.duration_ms
+                    add(entry)
+                    add_ms(ms)
+                    add_ended(ended)
+                    add_began(ended - took if ended - took > since else since)  # noqa: FURB136
                     if result is _SUCCESS:
-                        all_quick.append(took)
-                        if low <= ended < high and ms < limit and took < slow_ms:
-                            pending += 1
+                        add_took(took)
+                        if took < slow_ms:
                             continue
-                        self.successes = True
                     else:
-                        all_quick.append(NEVER_MS)
-                        if self.counting:
-                            day = ms // DAY_MS
-                            self.failures[day] = self.failures.get(day, 0) + 1
-                    if pending:
-                        add_successes(circuit, pending)
-                        pending = 0
-                    circuit.last_ms, circuit.last_seq = ms, seq
-                    changes: list[Change] = []
-                    count_outcome(circuit, event, ms, changes)
-                    if changes:
-                        block.notes[len(kept) - 1] = Note([], changes, True)
-                        self._heed(changes)
-                        plain, epoch, since = self._is_plain(), circuit.epoch, circuit.since_ms
-                        deadline = circuit.next_deadline_ms
-                    low, high, limit = newest_bucket(circuit)
+                        add_took(NEVER_MS)
+                    self._count(block, counted)
+                    counted = len(block.entries)
+                    plain, epoch, since = self._is_plain(), circuit.epoch, circuit.since_ms
                     continue
-            if pending:
-                add_successes(circuit, pending)
-                pending = 0
+            block.count(circuit, counted, len(block.entries))
             self._note(block, entry)
-            plain, epoch, since = self._is_plain(), circuit.epoch, circuit.since_ms
-            slow_ms, deadline = circuit.slow_ms, circuit.next_deadline_ms
-            low, high, limit = newest_bucket(circuit)
-        if pending:
-            add_successes(circuit, pending)
+            counted = len(block.entries)
+            plain, epoch = self._is_plain(), circuit.epoch
+            since, slow_ms = circuit.since_ms, circuit.slow_ms
+        block.count(circuit, counted, len(block.entries))
         circuit.last_ms, circuit.last_seq = last_ms, last_seq
         block.end_ms = last_ms
         return block
+
+    def _count(self, block: Block, counted: int) -> None:
+        """Counts the last call of a block, which may open, after those before it."""
+        circuit = self.circuit
+        place = len(block.entries) - 1
+        block.count(circuit, counted, place)
+        ms, seq, event = block.entries[place]
+        circuit.last_ms, circuit.last_seq = ms, seq
+        changes: list[Change] = []
+        assert isinstance(event, Outcome)
+        if self.counting and event.result is not _SUCCESS:
+            self.failures[ms // DAY_MS] = self.failures.get(ms // DAY_MS, 0) + 1
+        count_outcome(circuit, event, ms, changes)
+        if changes:
+            block.notes[place] = Note([], changes, True)
+            self._heed(changes)
 
     def _is_plain(self) -> bool:
         return self.circuit.state is _CLOSED and self.circuit.mode is Mode.AUTO
@@ -248,9 +202,10 @@ class Recorded:
         by_event = fold_in_place(circuit, [entry])
         block.notes[len(block.entries)] = Note(by_time, by_event, fresh)
         block.entries.append(entry)
+        block.ms.append(ms)
         block.ended.append(ended)
         block.began.append(began)
-        block.quick.append(NEVER_MS)
+        block.took.append(NEVER_MS)
         self._heed(by_event)
 
     def _heed(self, changes: list[Change]) -> None:
@@ -259,21 +214,3 @@ class Recorded:
             if isinstance(change, Transition):
                 self.transitions.append(change)
                 self._begins[change.epoch] = change.at_ms
-
-
-def newest_bucket(circuit: Circuit) -> tuple[int, int, int]:
-    """Between which times a call must end to fall into the newest bucket, and be logged before.
-
-    Only what is logged before the last of them is not too old for the window.
-    """
-    if circuit.state is not _CLOSED or not circuit.buckets:
-        return -1, -1, -1
-    index, width = circuit.buckets[-1][0], circuit.bucket_ms
-    return index * width, (index + 1) * width, (index + circuit.bucket_count) * width
-
-
-def add_successes(circuit: Circuit, count: int) -> None:
-    """Counts quick successes that ended in the newest bucket."""
-    circuit.buckets[-1][1] += count
-    circuit.calls += count
-    circuit.consecutive_failures = 0
