@@ -20,7 +20,8 @@ from fuseline.core.what_if.figures import (
     openings_by_day,
 )
 from fuseline.core.what_if.filling import Stretch
-from fuseline.core.what_if.proposed import Patch, Proposed
+from fuseline.core.what_if.patch import Patch
+from fuseline.core.what_if.proposed import Proposed
 from fuseline.core.what_if.recorded import Recorded
 from fuseline.core.what_if.spans import Spans, StateSpan
 from fuseline.core.what_if.unseen import Assumption
@@ -141,6 +142,11 @@ class WhatIf:
     def finish(self) -> Comparison:
         """Lets time pass up to the end of the range, and compares."""
         self._fold(self.record.finish())
+        return self.comparison
+
+    @property
+    def comparison(self) -> Comparison:
+        """What the range came to, once it is finished."""
         candidate = self._candidate
         assert candidate is not None
         since_ms, until_ms = self._since_ms, self._until_ms

@@ -8,8 +8,6 @@ says which calls belong to it, and nothing has to be worked out from times.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 
@@ -29,24 +27,13 @@ from fuseline.core.events import ConfigChanged, Mode, Outcome, ProbeStarted, Res
 from fuseline.core.fold import advance_in_place, end_probe
 from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.filling import Filling
+from fuseline.core.what_if.patch import Patch, patched
 from fuseline.core.what_if.recorded import Key, Recorded, key_of
 from fuseline.core.what_if.spans import Spans
 from fuseline.core.what_if.unseen import Assumption
 
 _CLOSED, _OPEN, _HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 _SUCCESS, _TIMEOUT = Result.SUCCESS, Result.TIMEOUT
-
-Patch = Mapping[str, Any]
-"""Settings by name that differ from those on record."""
-
-
-def patched(config: CircuitBreakerConfig, patch: Patch) -> CircuitBreakerConfig:
-    """The settings with others in the place of some.
-
-    Raises:
-        ConfigError: a value is not allowed.
-    """
-    return msgspec.structs.replace(config, **patch)
 
 
 class Proposed:

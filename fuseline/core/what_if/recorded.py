@@ -61,7 +61,7 @@ class View(Struct):
         """Follows a change of the recorded circuit; `first_ms` is when the record begins."""
         if isinstance(change, Transition):
             if change.from_state is _CLOSED and change.to_state is not _CLOSED:
-                closed_ms = max(self.since_ms, first_ms)
+                closed_ms = self.since_ms or first_ms
                 self.interval_ms = call_interval_ms(change, self.config, closed_ms)
             self.state, self.epoch = change.to_state, change.epoch
             self.since_ms, self.key = change.at_ms, key_of(change)
