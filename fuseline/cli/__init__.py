@@ -18,6 +18,7 @@ from fuseline.cli.exits import EPILOG, Exit
 from fuseline.cli.force import force
 from fuseline.cli.options import Options, with_options
 from fuseline.cli.projector import projector
+from fuseline.cli.propose import propose_command
 from fuseline.cli.state import state
 from fuseline.cli.status import status
 from fuseline.cli.submit import submit
@@ -25,6 +26,7 @@ from fuseline.cli.task import task
 from fuseline.cli.timeline import timeline
 from fuseline.cli.tokens import tokens
 from fuseline.cli.up import up
+from fuseline.cli.what_if import what_if_command
 from fuseline.cli.worker import worker
 
 __all__ = ["app", "main"]
@@ -66,6 +68,8 @@ for _name, _command, _panel in (
     ("status", status, "Look"),
     ("timeline", timeline, "Look"),
     ("state", state, "Look"),
+    ("what-if", what_if_command, "Look"),
+    ("propose", propose_command, "Look"),
     ("force", force, "Change"),
     ("configure", configure_agent, "Change"),
     ("submit", submit, "Tasks"),

@@ -30,7 +30,7 @@ T = TypeVar("T", WhatIf, Search)
 MAX_EVENTS = 2_000_000
 """Entries read for one comparison."""
 
-MAX_SEARCHED = 200_000
+MAX_SEARCHED = 100_000
 """Entries read for one search; each is folded under each of the settings."""
 
 
@@ -39,7 +39,7 @@ class WhatIfAnswer(Struct, frozen=True, kw_only=True):
 
     Attributes:
         comparison: the figures and the states.
-        settings: that would have been in force at the beginning of the range.
+        settings: that would have been in force at the end of the range.
         recorded_settings: that were in force then.
         events: entries that were read.
         complete: whether the log reaches back to the beginning of the range that was asked for;
@@ -62,7 +62,7 @@ class Proposals(Struct, frozen=True, kw_only=True):
         since_ms: where the range begins.
         until_ms: where it ends.
         trials: all of them; that on record has an empty patch.
-        recorded_settings: in force at the beginning of the range.
+        recorded_settings: in force at the end of the range.
         events: entries that were read.
         complete: see `WhatIfAnswer`.
         reproduced: see `WhatIfAnswer`.
@@ -106,8 +106,7 @@ async def what_if(
         return WhatIf(start.circuit, patch, since_ms, until_ms)
 
     asked, about = await _folded(backend, name, since_ms, until_ms, make, MAX_EVENTS, on_events)
-    assert asked.record.start is not None
-    recorded = asked.record.start.circuit.config
+    recorded = asked.record.recorded.circuit.config
     return WhatIfAnswer(
         comparison=asked.comparison,
         settings=patched(recorded, patch),
@@ -149,8 +148,7 @@ async def propose(
         return Search(start.circuit, since_ms, until_ms)
 
     search, about = await _folded(backend, name, since_ms, until_ms, make, MAX_SEARCHED, on_events)
-    assert search.record.start is not None
-    config = search.record.start.circuit.config
+    config = search.record.recorded.circuit.config
     trials: list[Trial] = []
     for trial in search.trials(settings_to_try(config) if patches is None else patches, cost):
         trials.append(trial)
