@@ -19,6 +19,7 @@ from fuseline.cli.times import TIME_HELP, clock, parse_time
 from fuseline.core.circuit import CircuitState
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
+from fuseline.projections.documents import iso
 from fuseline.projections.explain import percent, seconds
 from fuseline.projections.overview import overview
 from fuseline.projections.replay import log_info
@@ -134,7 +135,7 @@ def _days(answer: WhatIfAnswer) -> Table:
     for day in answer.days:
         figures = day.figures
         table.add_row(
-            clock(day.from_ms, with_date=True)[:10],
+            (iso(day.from_ms) or "")[:10],
             *(
                 " → ".join(_cells(amount, is_time=amount is figures.open_ms))
                 for amount in (
@@ -150,7 +151,7 @@ def _days(answer: WhatIfAnswer) -> Table:
 
 def _cells(amount: WhatIfAmount, *, is_time: bool = False) -> tuple[str, str]:
     def word(value: int) -> str:
-        return seconds(value / 1000) if is_time else f"{value:,}"
+        return (seconds(value / 1000) if value else "0 s") if is_time else f"{value:,}"
 
     low, high = word(amount.low), word(amount.high)
     return word(amount.recorded), low if low == high else f"{low} to {high}"

@@ -97,7 +97,7 @@ export function WhatIf({ stored, defaults }: Props) {
           </Button>
         </Text>
       </div>
-      <div className={classes.column}>
+      <div className={`${classes.column} ${classes.results}`}>
         <section className={classes.panel} aria-labelledby="what-if">
           <Group justify="space-between" mb="sm">
             <Title order={2} id="what-if">

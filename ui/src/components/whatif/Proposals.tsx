@@ -1,6 +1,6 @@
 import { Button, Group, SegmentedControl, Text, Title, VisuallyHidden } from "@mantine/core"
 import { useState } from "react"
-import type { Proposal } from "../../api/models"
+import type { Proposals as Answer, Proposal } from "../../api/models"
 import { count } from "../../lib/format"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { nameOf, settingText } from "../timeline/Settings"
@@ -69,8 +69,8 @@ export function Proposals({ agent, since, onUse }: Props) {
               </tr>
             </thead>
             <tbody>
-              {[...data.items, data.recorded].map((one, place) => (
-                <tr key={place === data.items.length ? "recorded" : JSON.stringify(one.settings)}>
+              {withRecorded(data).map((one) => (
+                <tr key={JSON.stringify(one.settings)}>
                   <th scope="row">{settingsText(one)}</th>
                   <td className="fl-num">{proposedText(one.figures.failures)}</td>
                   <td className="fl-num">{proposedText(one.figures.good_refused)}</td>
@@ -90,6 +90,12 @@ export function Proposals({ agent, since, onUse }: Props) {
       )}
     </section>
   )
+}
+
+/** The cheapest, and those on record to compare them with. */
+function withRecorded({ items, recorded }: Answer): Proposal[] {
+  const isThere = items.some(({ settings }) => Object.keys(settings).length === 0)
+  return isThere ? items : [...items, recorded]
 }
 
 function settingsText({ settings }: Proposal): string {
