@@ -28,6 +28,7 @@ from fuseline.schemas import (
     tasks,
     timeline,
     what_if,
+    workers,
 )
 
 _BODIES: dict[str, type[Struct]] = {
@@ -123,7 +124,18 @@ def make_document(app: Litestar) -> dict[str, Any]:
 
 
 def _answers() -> list[type[Struct]]:
-    modules = (access, agents, circuits, problems, stream, system, tasks, timeline, what_if)
+    modules = (
+        access,
+        agents,
+        circuits,
+        problems,
+        stream,
+        system,
+        tasks,
+        timeline,
+        what_if,
+        workers,
+    )
     found = [
         value
         for module in modules

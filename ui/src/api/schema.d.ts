@@ -262,6 +262,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/circuits/{name}/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls and failures by worker
+         * @description Who sees the trouble; by default of the last hour, at most its newest 20,000 events.
+         */
+        get: operations["getCircuitWorkers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/defaults": {
         parameters: {
             query?: never;
@@ -1151,6 +1171,28 @@ export interface components {
             thresholds: components["schemas"]["Thresholds"] | null;
             /** @default 0 */
             trouble: number;
+        };
+        /**
+         * CircuitWorkers
+         * @description Who sees the trouble of an agent.
+         *
+         *     Attributes:
+         *     workers: the one with the most failures first.
+         *     from_ms: calls from here on are counted; later than asked for if there were too many.
+         *     to_ms: where the range ends.
+         *     events: entries of the log that were read.
+         *     in_trouble: workers with a failure or slow call in the window now.
+         *     minimum_workers: as many must be in trouble before the circuit opens.
+         */
+        CircuitWorkers: {
+            events: number;
+            /** @description ms since 1970 of the server's clock */
+            from_ms: number;
+            in_trouble: number;
+            minimum_workers: number;
+            /** @description ms since 1970 of the server's clock */
+            to_ms: number;
+            workers: components["schemas"]["WorkerShare"][];
         };
         /**
          * CountBucket
@@ -2115,6 +2157,31 @@ export interface components {
          * @enum {unknown}
          */
         WhenUnavailable: "last_known" | "local" | "reject";
+        /**
+         * WorkerShare
+         * @description The calls of one worker.
+         *
+         *     Attributes:
+         *     worker: the name it gave itself, else its number in the log; null if the calls carry none.
+         *     calls: that succeeded or failed.
+         *     failures: of the calls, timeouts included.
+         *     failure_rate: failures / calls.
+         *     timeouts: of the failures.
+         *     last_ms: when its last call was logged.
+         *     kinds: failures by kind.
+         */
+        WorkerShare: {
+            calls: number;
+            failure_rate: number;
+            failures: number;
+            kinds: {
+                [key: string]: number;
+            };
+            /** @description ms since 1970 of the server's clock */
+            last_ms: number;
+            timeouts: number;
+            worker: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -3637,6 +3704,88 @@ export interface operations {
             };
             /** @description The body is not application/json, or is compressed. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCircuitWorkers: {
+        parameters: {
+            query?: {
+                /** @description not before an ISO 8601 time with zone, ms since 1970, or an age like -5m */
+                since?: string | null;
+                /** @description not after an ISO 8601 time with zone, ms since 1970, or an age like -5m */
+                until?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitWorkers"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
