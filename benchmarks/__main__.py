@@ -22,6 +22,7 @@ from benchmarks import (
     tasks,
     throughput,
     timeline,
+    what_if,
 )
 from benchmarks.report import machine, write_json
 from benchmarks.server import private_server
@@ -37,6 +38,7 @@ PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "tasks": tasks.run,
     "throughput": throughput.run,
     "timeline": timeline.run,
+    "what-if": what_if.run,
 }
 
 

@@ -20,7 +20,16 @@ from fuseline.api.envelope import Envelope
 from fuseline.api.pages import ZIPPED, Pages, page_routes
 from fuseline.api.problems import HANDLERS
 from fuseline.api.queries import check_query
-from fuseline.api.routes import access, agents, circuits, stream, system, tasks, timeline
+from fuseline.api.routes import (
+    access,
+    agents,
+    circuits,
+    stream,
+    system,
+    tasks,
+    timeline,
+    what_if,
+)
 from fuseline.api.services import Services
 
 PREFIX = "/api/v1"
@@ -30,6 +39,7 @@ _ROUTES: list[ControllerRouterHandler] = [
     agents.routes,
     circuits.routes,
     timeline.routes,
+    what_if.routes,
     stream.stream_route,
     tasks.routes,
     access.routes,

@@ -18,13 +18,26 @@ import fuseline
 from fuseline.api.access.roles import Role
 from fuseline.api.schemas import agent_bodies
 from fuseline.api.schemas.examples import EXAMPLES
-from fuseline.schemas import access, agents, circuits, problems, stream, system, tasks, timeline
+from fuseline.schemas import (
+    access,
+    agents,
+    circuits,
+    problems,
+    stream,
+    system,
+    tasks,
+    timeline,
+    what_if,
+    workers,
+)
 
 _BODIES: dict[str, type[Struct]] = {
     "createAgent": agent_bodies.AgentCreate,
     "replaceAgent": agent_bodies.AgentReplace,
     "changeAgent": agent_bodies.AgentPatch,
     "overrideCircuit": circuits.Override,
+    "askWhatIf": agent_bodies.WhatIfAsk,
+    "proposeSettings": what_if.ProposalsAsk,
     "submitTask": tasks.TaskSubmit,
     "logIn": access.Login,
     "createToken": access.TokenCreate,
@@ -111,14 +124,25 @@ def make_document(app: Litestar) -> dict[str, Any]:
 
 
 def _answers() -> list[type[Struct]]:
-    modules = (access, agents, circuits, problems, stream, system, tasks, timeline)
+    modules = (
+        access,
+        agents,
+        circuits,
+        problems,
+        stream,
+        system,
+        tasks,
+        timeline,
+        what_if,
+        workers,
+    )
     found = [
         value
         for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Struct)
     ]
-    bodies = _BODIES.values()
+    bodies = [*_BODIES.values(), what_if.WhatIfAsk]  # its settings are told by `agent_bodies`
     return [one for one in dict.fromkeys(found) if one not in bodies]
 
 

@@ -22,6 +22,7 @@ from fuseline.core.errors import (
     BackendUnavailableError,
     ConfigError,
     FuselineError,
+    NotReproducedError,
     RevisionConflictError,
     TaskNotFoundError,
 )
@@ -61,6 +62,10 @@ _KINDS: tuple[tuple[type[FuselineError], _Kind], ...] = (
     (
         RevisionConflictError,
         _Kind("revision-conflict", "It has been changed since it was read", 409),
+    ),
+    (
+        NotReproducedError,
+        _Kind("not-reproduced", "The log does not give the history again", 409),
     ),
     (TooManyStreamsError, _Kind("too-many-streams", "No more streams can be served", 503)),
     (BackendUnavailableError, _Kind("server-away", "The Redis server does not answer", 503)),

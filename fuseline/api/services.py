@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 from litestar.di import NamedDependency
-from msgspec import Struct
+from msgspec import Struct, field
 
 from fuseline.api.access.access import Access
 from fuseline.api.access.settings import ApiSettings
@@ -30,6 +30,7 @@ class Services(Struct, frozen=True):
         tasks: submits tasks and waits for their results.
         hub: feeds the streams.
         metrics: counts what this process does.
+        folding: held while a long range is folded for one answer, so that others are served.
     """
 
     backend: Backend
@@ -39,6 +40,7 @@ class Services(Struct, frozen=True):
     tasks: TaskClient
     hub: StreamHub
     metrics: Metrics
+    folding: anyio.Lock = field(default_factory=anyio.Lock)
 
 
 Given = NamedDependency[Services]

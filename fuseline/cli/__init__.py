@@ -56,6 +56,8 @@ _COMMANDS = {
         _Command("status", "status", "status", "Look"),
         _Command("timeline", "timeline", "timeline", "Look"),
         _Command("state", "state", "state", "Look"),
+        _Command("what-if", "what_if", "what_if_command", "Look"),
+        _Command("propose", "propose", "propose_command", "Look"),
         _Command("force", "force", "force", "Change"),
         _Command("configure", "configure", "configure_agent", "Change"),
         _Command("submit", "submit", "submit", "Tasks"),

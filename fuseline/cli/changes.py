@@ -14,6 +14,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.core.references import MASK
 from fuseline.core.retry_policy import RETRY_RULES
 from fuseline.core.rules import Rule
+from fuseline.core.what_if.patch import DEFAULT, checked_patch
 from fuseline.events.agents import AgentRecord
 
 # `timeout_seconds` is how long a breaker stays open, and it is the total deadline of a call too;
@@ -61,6 +62,25 @@ def changed(record: AgentRecord, changes: Sequence[str]) -> AgentRecord:
         config=msgspec.structs.replace(record.config, **config),
         endpoint=_made(endpoint) if touched else record.endpoint,
     )
+
+
+def patch_of(changes: Sequence[str], option: str) -> dict[str, Any]:
+    """Settings of a breaker to try, as `FIELD=VALUE` each; "default" takes the default.
+
+    Raises:
+        ConfigError: no such setting, one that is named twice, or a value that is not allowed.
+    """
+    found: dict[str, Any] = {}
+    for change in changes:
+        name, equals, text = change.partition("=")
+        name = name.strip()
+        if not equals:
+            raise ConfigError(option, change, "FIELD=VALUE")
+        if name in found:
+            raise ConfigError(name, text, "a field that is named once")
+        is_plain = name not in RULES or text.strip() == DEFAULT
+        found[name] = text.strip() if is_plain else RULES[name].parse(text, name)
+    return checked_patch(found)
 
 
 def _parsed(rule: Rule, text: str, name: str) -> Any:

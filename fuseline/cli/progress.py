@@ -22,11 +22,11 @@ _SHOW_FROM = 20_000
 
 @contextmanager
 def counting(
-    what: str, total: int, options: Options, noun: str = "events"
+    what: str, total: int, options: Options, noun: str = "events", show_from: int = _SHOW_FROM
 ) -> Iterator[Callable[[int], None]]:
     """Gives a function to call with the number of things done since the last time."""
     console = look.console(stderr=True)
-    if options.as_json or not console.is_terminal or total < _SHOW_FROM:
+    if options.as_json or not console.is_terminal or total < show_from:
         yield lambda _done: None
         return
     columns = (

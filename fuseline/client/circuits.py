@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from fuseline.client.operation import Operation
-from fuseline.client.timeline import Timeline
-from fuseline.client.transport import Transport
+from fuseline.client.timeline import Moment, Timeline
+from fuseline.client.transport import Transport, text_of
 from fuseline.core.states import CircuitState
 from fuseline.schemas.circuits import (
     CircuitDetail,
@@ -18,10 +19,13 @@ from fuseline.schemas.circuits import (
     OverrideAnswer,
     StateAt,
 )
+from fuseline.schemas.what_if import ProposalsAnswer, ProposalsAsk, WhatIfAnswer, WhatIfAsk
 
 LIST = Operation("listCircuits", "GET", "/circuits", CircuitList)
 GET = Operation("getCircuit", "GET", "/circuits/{name}", CircuitDetail)
 OVERRIDE = Operation("overrideCircuit", "POST", "/circuits/{name}/override", OverrideAnswer)
+WHAT_IF = Operation("askWhatIf", "POST", "/circuits/{name}/what-if", WhatIfAnswer)
+PROPOSALS = Operation("proposeSettings", "POST", "/circuits/{name}/proposals", ProposalsAnswer)
 STATE_AT = Operation("getCircuitAt", "GET", "/circuits/{name}/state", StateAt)
 
 
@@ -80,6 +84,54 @@ class Circuits(Timeline):
         """
         return await self._transport.call(STATE_AT, path={"name": name}, query={"at": at})
 
+    async def what_if(
+        self,
+        name: str,
+        settings: Mapping[str, Any],
+        *,
+        since: Moment = "-1d",
+        until: Moment | None = None,
+    ) -> WhatIfAnswer:
+        """What other settings would have made of a range; changes nothing.
+
+        Args:
+            name: of the agent.
+            settings: that would have been others, by name.
+            since: where the range begins.
+            until: where it ends; None: now.
+        """
+        ask = WhatIfAsk(settings=dict(settings), since=text_of(since), until=_maybe(until))
+        return await self._transport.call(WHAT_IF, path={"name": name}, body=ask)
+
+    async def proposals(
+        self,
+        name: str,
+        *,
+        since: Moment = "-1d",
+        until: Moment | None = None,
+        failure_cost: float = 1.0,
+        refusal_cost: float = 1.0,
+        limit: int = 10,
+    ) -> ProposalsAnswer:
+        """Settings that would have cost least in a range; changes nothing, takes some seconds.
+
+        Args:
+            name: of the agent.
+            since: where the range begins.
+            until: where it ends; None: now.
+            failure_cost: of a call that is let through and fails.
+            refusal_cost: of a call that would have succeeded and is refused.
+            limit: proposals of the answer.
+        """
+        ask = ProposalsAsk(
+            since=text_of(since),
+            until=_maybe(until),
+            failure_cost=failure_cost,
+            refusal_cost=refusal_cost,
+            limit=limit,
+        )
+        return await self._transport.call(PROPOSALS, path={"name": name}, body=ask)
+
     async def override(self, name: str, word: Override) -> OverrideAnswer:
         """Writes an operator's word; answers when it is in force, or after two seconds."""
         return await self._transport.call(OVERRIDE, path={"name": name}, body=word)
@@ -118,3 +170,7 @@ class Circuits(Timeline):
     ) -> OverrideAnswer:
         word = Override(mode=mode, reason=reason, expires_in_seconds=expires_in_seconds)
         return await self.override(name, word)
+
+
+def _maybe(moment: Moment | None) -> str | None:
+    return None if moment is None else text_of(moment)

@@ -15,10 +15,12 @@ from fuseline.schemas.timeline import (
     TimelineItem,
     TimelinePage,
 )
+from fuseline.schemas.workers import CircuitWorkers
 
 TIMELINE = Operation("getTimeline", "GET", "/circuits/{name}/timeline", TimelinePage)
 COUNTS = Operation("getTimelineCounts", "GET", "/circuits/{name}/timeline/counts", TimelineCounts)
 BANDS = Operation("getTimelineBands", "GET", "/circuits/{name}/timeline/bands", TimelineBands)
+WORKERS = Operation("getCircuitWorkers", "GET", "/circuits/{name}/workers", CircuitWorkers)
 EXPLAIN = Operation("explainTransition", "GET", "/circuits/{name}/explain", Explanation)
 
 Moment = datetime | int | str
@@ -151,6 +153,19 @@ class Timeline:
         """
         query = {"since": since, "until": until, "limit": limit}
         return await self._transport.call(BANDS, path={"name": name}, query=query)
+
+    async def workers(
+        self, name: str, *, since: Moment | None = None, until: Moment | None = None
+    ) -> CircuitWorkers:
+        """Calls and failures by worker, the one with the most failures first.
+
+        Args:
+            name: of the agent.
+            since: not before this; by default the last hour.
+            until: not after this.
+        """
+        query = {"since": since, "until": until}
+        return await self._transport.call(WORKERS, path={"name": name}, query=query)
 
     async def explain(self, name: str, transition: str | int) -> Explanation:
         """Why a transition happened, with the calls that made it.

@@ -180,10 +180,11 @@ def _query(values: Values) -> Iterable[tuple[str, str]]:
         if value is None:
             continue
         for one in value if isinstance(value, list | tuple) else (value,):
-            yield name, _text(one)
+            yield name, text_of(one)
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A value as a query has it; a time with its zone."""
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value.value) if isinstance(value, Enum) else str(value)

@@ -67,6 +67,11 @@ def count_successes(circuit: Circuit, count: int, epoch: int, at_ms: int, seq: i
         return
     index = max(at_ms, circuit.since_ms) // circuit.bucket_ms
     circuit.expire_buckets(index)
+    count_success(circuit, index, count)
+
+
+def count_success(circuit: Circuit, index: int, count: int = 1) -> None:
+    """Counts quick successes in a bucket of the window, which has been moved on already."""
     bucket = _bucket(circuit.buckets, index)
     bucket[1] += count
     circuit.calls += count

@@ -149,6 +149,10 @@ class RevisionConflictError(FuselineError):
     """The agent was changed by somebody else since it was read."""
 
 
+class NotReproducedError(FuselineError):
+    """Folding the log again does not give the transitions that the history holds."""
+
+
 class TaskNotFoundError(FuselineError, LookupError):
     """Nothing is known of the task: it never was, or its result is no longer kept."""
 

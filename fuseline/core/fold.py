@@ -55,7 +55,7 @@ def initial(config: CircuitBreakerConfig | None = None, revision: int = 0) -> Ci
 def advance(circuit: Circuit, now_ms: int) -> tuple[Circuit, list[Change]]:
     """Applies what time alone decides up to and including `now_ms`."""
     twin, changes = circuit.copy(), list[Change]()
-    _advance(twin, now_ms, changes)
+    advance_in_place(twin, now_ms, changes)
     return twin, changes
 
 
@@ -79,7 +79,7 @@ def fold_in_place(circuit: Circuit, entries: Iterable[Entry]) -> list[Change]:
         if ms < circuit.last_ms or (ms == circuit.last_ms and seq <= circuit.last_seq):
             continue
         if ms >= circuit.next_deadline_ms:
-            _advance(circuit, ms, changes)
+            advance_in_place(circuit, ms, changes)
         circuit.last_ms = ms
         circuit.last_seq = seq
         if type(event) is Outcome:
@@ -91,11 +91,12 @@ def fold_in_place(circuit: Circuit, entries: Iterable[Entry]) -> list[Change]:
         else:
             apply_control(circuit, event, ms, changes)
             if ms >= circuit.next_deadline_ms:  # e.g. a shorter open time that is over already
-                _advance(circuit, ms, changes)
+                advance_in_place(circuit, ms, changes)
     return changes
 
 
-def _advance(circuit: Circuit, now_ms: int, changes: list[Change]) -> None:
+def advance_in_place(circuit: Circuit, now_ms: int, changes: list[Change]) -> None:
+    """`advance` for the sole owner of a circuit: the changes are added to a list."""
     while circuit.next_deadline_ms <= now_ms:
         at_ms = circuit.next_deadline_ms
         if circuit.mode_until_ms == at_ms:
@@ -114,8 +115,12 @@ def _advance(circuit: Circuit, now_ms: int, changes: list[Change]) -> None:
 
 def _probe_ended(circuit: Circuit, outcome: Outcome, now_ms: int, changes: list[Change]) -> None:
     """An outcome of this epoch in HALF_OPEN; only a permit that is out makes it count."""
-    if outcome.permit is None or circuit.probes.pop(outcome.permit, None) is None:
-        return
+    if outcome.permit is not None and circuit.probes.pop(outcome.permit, None) is not None:
+        end_probe(circuit, outcome, now_ms, changes)
+
+
+def end_probe(circuit: Circuit, outcome: Outcome, now_ms: int, changes: list[Change]) -> None:
+    """What the result of a probe of this round decides; its place is taken back already."""
     if outcome.result is _SUCCESS:
         circuit.probe_successes += 1
         if circuit.probe_successes >= circuit.config.half_open_max_calls:

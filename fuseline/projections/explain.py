@@ -16,6 +16,8 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode
 
+_BY_QUORUM = {Cause.CONSECUTIVE_FAILURES, Cause.FAILURE_RATE, Cause.SLOW_CALL_RATE}
+
 
 def explain(change: Change, config: CircuitBreakerConfig | None) -> str:
     """One sentence without a full stop.
@@ -43,6 +45,9 @@ def explain(change: Change, config: CircuitBreakerConfig | None) -> str:
 
 def _transition(change: Transition, config: CircuitBreakerConfig | None) -> str:
     sentence = _cause(change, config)
+    if config and config.minimum_workers > 1 and change.cause in _BY_QUORUM:
+        seen = _count(change.figures.troubled_workers, "worker")
+        sentence += f"; seen by {seen} (at least {config.minimum_workers})"
     if change.failure_kind:
         sentence += f"; last failure {change.failure_kind}"
     if change.open_until_ms:

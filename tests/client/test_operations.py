@@ -233,6 +233,12 @@ async def use_circuits(client: FuselineClient) -> None:
     bands = await circuits.bands("ask", since="-1h", until="-0s", limit=10)
     assert bands.bands[-1].mode.value == "auto"
     assert (await circuits.explain("ask", newest.items[0].id)).why
+    blamed = await client.circuits.workers("ask", since="-1h", until="-0s")
+    assert (blamed.workers, blamed.minimum_workers) == ([], 1)
+    asked = await client.circuits.what_if("ask", {"failure_threshold": 2}, since="-1h")
+    assert asked.settings["failure_threshold"] == 2
+    tried = await client.circuits.proposals("ask", since="-1h", failure_cost=2.0, limit=2)
+    assert len(tried.items) == 2
 
 
 async def use_tasks(client: FuselineClient) -> None:

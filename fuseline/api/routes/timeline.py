@@ -16,14 +16,17 @@ from fuseline.api.services import Given
 from fuseline.api.times import ALLOWED, parse_instant
 from fuseline.core.errors import AgentNotFoundError, ConfigError
 from fuseline.core.events import Result
+from fuseline.core.transitions import troubled_workers
 from fuseline.projections.bands import MAX_BANDS, bands
 from fuseline.projections.buckets import MAX_BUCKETS
+from fuseline.projections.by_worker import by_worker
 from fuseline.projections.counts import Bucket, bucket_counts
 from fuseline.projections.cursors import OLDEST
 from fuseline.projections.documents import config_document, mode_name
 from fuseline.projections.evidence import evidence
 from fuseline.projections.item_documents import ItemDocuments
 from fuseline.projections.latency import percentile_ms
+from fuseline.projections.overview import overview
 from fuseline.projections.paging import MAX_LIMIT, page
 from fuseline.projections.tally import PROBES
 from fuseline.projections.timeline import Item, Kind, parse_kinds
@@ -37,6 +40,7 @@ from fuseline.schemas.timeline import (
     TimelineItem,
     TimelinePage,
 )
+from fuseline.schemas.workers import CircuitWorkers, WorkerShare
 
 Since = Annotated[str | None, QueryParameter(description=f"not before {ALLOWED}", max_length=64)]
 Until = Annotated[str | None, QueryParameter(description=f"not after {ALLOWED}", max_length=64)]
@@ -213,6 +217,43 @@ async def get_explanation(
     )
 
 
+@get(
+    "/circuits/{name:str}/workers",
+    operation_id="getCircuitWorkers",
+    summary="Calls and failures by worker",
+    responses=answers(404),
+)
+async def get_workers(
+    services: Given, name: Name, since: Since = None, until: Until = None
+) -> CircuitWorkers:
+    """Who sees the trouble; by default of the last hour, at most its newest 20,000 events."""
+    await known(services, name)
+    now_ms = services.backend.clock.now_ms()
+    since_ms, until_ms = _range(services, since or "-1h", until)
+    end_ms = max(since_ms + 1, now_ms + 1 if until_ms is None else until_ms + 1)
+    found = await by_worker(services.backend, name, since_ms, end_ms)
+    circuit = (await overview(services.backend, [name])).agents[0].circuit
+    return CircuitWorkers(
+        workers=[
+            WorkerShare(
+                worker=one.name or (str(one.worker) if one.worker else None),
+                calls=one.calls,
+                failures=one.failures,
+                failure_rate=one.failures / one.calls,
+                timeouts=one.timeouts,
+                last_ms=one.last_ms,
+                kinds=one.kinds,
+            )
+            for one in found.workers
+        ],
+        from_ms=found.from_ms,
+        to_ms=end_ms,
+        events=found.events,
+        in_trouble=0 if circuit is None else troubled_workers(circuit, now_ms // circuit.bucket_ms),
+        minimum_workers=1 if circuit is None else circuit.config.minimum_workers,
+    )
+
+
 def _bucket(bucket: Bucket) -> CountBucket:
     total = bucket.total
     return CountBucket(
@@ -253,5 +294,7 @@ async def items_of(services: Given, name: str, items: Sequence[Item]) -> list[Ti
 
 
 routes = Router(
-    "/", route_handlers=[get_timeline, get_counts, get_bands, get_explanation], tags=["circuits"]
+    "/",
+    route_handlers=[get_timeline, get_counts, get_bands, get_workers, get_explanation],
+    tags=["circuits"],
 )

@@ -15,6 +15,7 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.retry_policy import RetryPolicy
 from fuseline.registry.names import SLUG_PATTERN
+from fuseline.schemas import what_if
 
 _Fields = dict[str, Any]
 
@@ -113,4 +114,10 @@ AgentPatch = _type(
             "options": dict[str, Any],
         }
     ),
+)
+WhatIfAsk = _type(
+    "WhatIfAsk",
+    "Which settings are tried on which range; what is not named stays as it is on record.",
+    {name: hint for name, hint in _fields(what_if.WhatIfAsk).items() if name != "settings"},
+    {"settings": BreakerPatch},
 )

@@ -35,6 +35,11 @@ EXAMPLES: dict[str, list[Any]] = {
         {"mode": "forced_open", "reason": "maintenance until 4", "expires_in_seconds": 600},
         {"mode": "auto", "reason": "maintenance is over", "reset": True},
     ],
+    "WhatIfAsk": [
+        {"settings": {"failure_threshold": 3, "timeout_seconds": 30}, "since": "-7d"},
+        {"settings": {"failure_rate_threshold": None}},
+    ],
+    "ProposalsAsk": [{"since": "-1d", "failure_cost": 5, "refusal_cost": 1}],
     "TaskSubmit": [{"agent": "billing-agent", "payload": {"order": 17}}],
     "TokenCreate": [{"name": "ci-deploy", "role": "operator", "expires_in_seconds": 7_776_000}],
 }

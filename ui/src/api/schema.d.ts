@@ -140,6 +140,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/circuits/{name}/proposals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Settings that would have cost least
+         * @description About 200 settings tried on a range; nothing is changed. Takes some seconds.
+         */
+        post: operations["proposeSettings"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/circuits/{name}/state": {
         parameters: {
             query?: never;
@@ -212,6 +232,48 @@ export interface paths {
          * @description Counts and durations of a range however long; a month is one small answer.
          */
         get: operations["getTimelineCounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/circuits/{name}/what-if": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What other settings would have made of a range
+         * @description The record folded again as it was and as it would have been; nothing is changed.
+         *
+         *     409: the recorded settings do not give the history again, so nothing can be said.
+         */
+        post: operations["askWhatIf"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/circuits/{name}/workers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls and failures by worker
+         * @description Who sees the trouble; by default of the last hour, at most its newest 20,000 events.
+         */
+        get: operations["getCircuitWorkers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1180,6 +1242,28 @@ export interface components {
             trouble: number;
         };
         /**
+         * CircuitWorkers
+         * @description Who sees the trouble of an agent.
+         *
+         *     Attributes:
+         *     workers: the one with the most failures first.
+         *     from_ms: calls from here on are counted; later than asked for if there were too many.
+         *     to_ms: where the range ends.
+         *     events: entries of the log that were read.
+         *     in_trouble: workers with a failure or slow call in the window now.
+         *     minimum_workers: as many must be in trouble before the circuit opens.
+         */
+        CircuitWorkers: {
+            events: number;
+            /** @description ms since 1970 of the server's clock */
+            from_ms: number;
+            in_trouble: number;
+            minimum_workers: number;
+            /** @description ms since 1970 of the server's clock */
+            to_ms: number;
+            workers: components["schemas"]["WorkerShare"][];
+        };
+        /**
          * CountBucket
          * @description What happened in one part of a range.
          *
@@ -1405,6 +1489,87 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /**
+         * Proposal
+         * @description One set of settings that was tried.
+         *
+         *     Attributes:
+         *     settings: that differ from those on record; empty for those themselves.
+         *     figures: of the range.
+         *     cost_low: the least cost, whatever became of the calls that nobody saw.
+         *     cost_high: the most.
+         *     on_curve: whether no other settings have both fewer failures and fewer refusals at worst.
+         */
+        Proposal: {
+            cost_high: number;
+            cost_low: number;
+            figures: components["schemas"]["WhatIfFigures"];
+            on_curve: boolean;
+            settings: Record<string, unknown>;
+        };
+        /**
+         * ProposalsAnswer
+         * @description Settings that were tried on a range.
+         *
+         *     Attributes:
+         *     agent: name of the agent.
+         *     since_ms, until_ms: the range.
+         *     complete: false: the log does not reach back to what was asked for, so `since_ms` is later.
+         *     events: entries of the log that were folded.
+         *     reproduced: transitions that the recorded settings gave again: all on record.
+         *     tried: how many sets of settings.
+         *     recorded: what those on record cost.
+         *     items: the cheapest at worst first.
+         *     curve: the trade-off, from few failures to few refusals.
+         *     recorded_settings: in force at the end of the range.
+         */
+        ProposalsAnswer: {
+            agent: string;
+            complete: boolean;
+            curve: components["schemas"]["Proposal"][];
+            events: number;
+            items: components["schemas"]["Proposal"][];
+            recorded: components["schemas"]["Proposal"];
+            recorded_settings: Record<string, unknown>;
+            reproduced: number;
+            /** @description ms since 1970 of the server's clock */
+            since_ms: number;
+            tried: number;
+            /** @description ms since 1970 of the server's clock */
+            until_ms: number;
+        };
+        /**
+         * ProposalsAsk
+         * @description On which range settings are tried, and what is to be as little as can be.
+         *
+         *     Attributes:
+         *     since: where the range begins.
+         *     until: where it ends; absent: now.
+         *     failure_cost: of a call that is let through and fails.
+         *     refusal_cost: of a call that would have succeeded and is refused.
+         *     limit: proposals of the answer, beside those of the trade-off curve.
+         * @example {
+         *       "failure_cost": 5,
+         *       "refusal_cost": 1,
+         *       "since": "-1d"
+         *     }
+         */
+        ProposalsAsk: {
+            /** @default 1 */
+            failure_cost?: number;
+            /** @default 10 */
+            limit?: number;
+            /** @default 1 */
+            refusal_cost?: number;
+            /**
+             * @description an ISO 8601 time with zone, ms since 1970, or an age like -5m
+             * @default -1d
+             * @example -7d
+             */
+            since?: string;
+            /** @default null */
+            until?: string | null;
         };
         /**
          * RetryPatch
@@ -1927,6 +2092,140 @@ export interface components {
             version: string;
         };
         /**
+         * WhatIfAmount
+         * @description One figure.
+         *
+         *     Attributes:
+         *     recorded: as it was.
+         *     low: the least it would have been, whatever became of the calls that nobody saw.
+         *     high: the most; as `low` where the record knows.
+         */
+        WhatIfAmount: {
+            high: number;
+            low: number;
+            recorded: number;
+        };
+        /**
+         * WhatIfAnswer
+         * @description What happened in a range, and what would have happened.
+         *
+         *     Attributes:
+         *     agent: name of the agent.
+         *     since_ms: from when the other settings would have been in force.
+         *     until_ms: where the range ends.
+         *     complete: false: the log does not reach back to what was asked for, so `since_ms` is later.
+         *     events: entries of the log that were folded.
+         *     reproduced: transitions that the recorded settings gave again: all on record.
+         *     settings: that would have been in force at the end of the range.
+         *     recorded_settings: that were in force then.
+         *     total: figures of the range.
+         *     days: of each day.
+         *     recorded: the states on record.
+         *     proposed: the states that would have been, if nobody had called where nobody saw it.
+         *     unobserved: where the record cannot know.
+         *     unobserved_ms: how long that is.
+         *     unseen_calls: how many calls were assumed at most where nobody saw any.
+         *     truncated: there are more bands or stretches; the newest are here.
+         */
+        WhatIfAnswer: {
+            agent: string;
+            complete: boolean;
+            days: components["schemas"]["WhatIfDay"][];
+            events: number;
+            proposed: components["schemas"]["WhatIfBand"][];
+            recorded: components["schemas"]["WhatIfBand"][];
+            recorded_settings: Record<string, unknown>;
+            reproduced: number;
+            settings: Record<string, unknown>;
+            /** @description ms since 1970 of the server's clock */
+            since_ms: number;
+            total: components["schemas"]["WhatIfFigures"];
+            /** @default false */
+            truncated: boolean;
+            unobserved: components["schemas"]["WhatIfStretch"][];
+            unobserved_ms: number;
+            unseen_calls: number;
+            /** @description ms since 1970 of the server's clock */
+            until_ms: number;
+        };
+        /**
+         * WhatIfAsk
+         * @description Which settings are tried on which range; what is not named stays as it is on record.
+         * @example {
+         *       "settings": {
+         *         "failure_threshold": 3,
+         *         "timeout_seconds": 30
+         *       },
+         *       "since": "-7d"
+         *     }
+         * @example {
+         *       "settings": {
+         *         "failure_rate_threshold": null
+         *       }
+         *     }
+         */
+        WhatIfAsk: {
+            settings: components["schemas"]["BreakerPatch"];
+            /**
+             * @description an ISO 8601 time with zone, ms since 1970, or an age like -5m
+             * @default -1d
+             * @example -7d
+             */
+            since?: string;
+            /** @default null */
+            until?: string | null;
+        };
+        /**
+         * WhatIfBand
+         * @description A stretch in one state.
+         */
+        WhatIfBand: {
+            /** @description ms since 1970 of the server's clock */
+            from_ms: number;
+            state: components["schemas"]["CircuitState"];
+            /** @description ms since 1970 of the server's clock */
+            to_ms: number;
+        };
+        /**
+         * WhatIfDay
+         * @description The figures of one day in UTC.
+         *
+         *     Attributes:
+         *     from_ms: when the day, or what the range has of it, begins.
+         *     figures: of the day.
+         */
+        WhatIfDay: {
+            figures: components["schemas"]["WhatIfFigures"];
+            /** @description ms since 1970 of the server's clock */
+            from_ms: number;
+        };
+        /**
+         * WhatIfFigures
+         * @description The figures of a stretch of time.
+         *
+         *     Attributes:
+         *     openings: transitions to OPEN.
+         *     open_ms: time in OPEN.
+         *     failures: calls that were let through and failed.
+         *     good_refused: calls on record that succeeded and would have been refused.
+         */
+        WhatIfFigures: {
+            failures: components["schemas"]["WhatIfAmount"];
+            good_refused: components["schemas"]["WhatIfAmount"];
+            open_ms: components["schemas"]["WhatIfAmount"];
+            openings: components["schemas"]["WhatIfAmount"];
+        };
+        /**
+         * WhatIfStretch
+         * @description A stretch of which the record cannot know what would have been.
+         */
+        WhatIfStretch: {
+            /** @description ms since 1970 of the server's clock */
+            from_ms: number;
+            /** @description ms since 1970 of the server's clock */
+            to_ms: number;
+        };
+        /**
          * WhenOpen
          * @description What a worker does with a task whose agent's circuit is open.
          * @enum {unknown}
@@ -1938,6 +2237,31 @@ export interface components {
          * @enum {unknown}
          */
         WhenUnavailable: "last_known" | "local" | "reject";
+        /**
+         * WorkerShare
+         * @description The calls of one worker.
+         *
+         *     Attributes:
+         *     worker: the name it gave itself, else its number in the log; null if the calls carry none.
+         *     calls: that succeeded or failed.
+         *     failures: of the calls, timeouts included.
+         *     failure_rate: failures / calls.
+         *     timeouts: of the failures.
+         *     last_ms: when its last call was logged.
+         *     kinds: failures by kind.
+         */
+        WorkerShare: {
+            calls: number;
+            failure_rate: number;
+            failures: number;
+            kinds: {
+                [key: string]: number;
+            };
+            /** @description ms since 1970 of the server's clock */
+            last_ms: number;
+            timeouts: number;
+            worker: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2922,6 +3246,123 @@ export interface operations {
             };
         };
     };
+    proposeSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProposalsAsk"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProposalsAnswer"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getCircuitAt: {
         parameters: {
             query: {
@@ -3204,6 +3645,205 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TimelineCounts"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    askWhatIf: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WhatIfAsk"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WhatIfAnswer"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCircuitWorkers: {
+        parameters: {
+            query?: {
+                /** @description not before an ISO 8601 time with zone, ms since 1970, or an age like -5m */
+                since?: string | null;
+                /** @description not after an ISO 8601 time with zone, ms since 1970, or an age like -5m */
+                until?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CircuitWorkers"];
                 };
             };
             /** @description No credentials, or none that count. */

@@ -71,6 +71,12 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import("../pages/AgentEdit"), "AgentEdit"),
 })
 
+const whatIf = createRoute({
+  getParentRoute: () => agent,
+  path: "/what-if",
+  component: lazyRouteComponent(() => import("../pages/WhatIfTab"), "WhatIfTab"),
+})
+
 const audit = createRoute({
   getParentRoute: () => agent,
   path: "/audit",
@@ -96,7 +102,7 @@ export const router = createRouter({
       circuits,
       agents,
       agentNew,
-      agent.addChildren([overview, timeline, settings, audit]),
+      agent.addChildren([overview, timeline, settings, whatIf, audit]),
       tokens,
       about,
     ]),

@@ -10,6 +10,7 @@ import classes from "../components/agents/form.module.css"
 import { useLeaveGuard } from "../components/agents/useLeaveGuard"
 import { ErrorPanel } from "../components/feedback/ErrorPanel"
 import { PageSkeleton } from "../components/feedback/Skeletons"
+import { LastDay } from "../components/whatif/LastDay"
 
 /** An agent's settings, and its removal. */
 export function AgentEdit() {
@@ -54,6 +55,7 @@ export function AgentEdit() {
         stored={agent.data}
         defaults={defaults.data.circuit_breaker_config}
         readOnly={!admin}
+        tried={(config) => <LastDay agent={name} config={config} />}
         onDirty={onDirty}
       />
       {admin && (

@@ -12,6 +12,7 @@ import { ErrorPanel } from "../components/feedback/ErrorPanel"
 import { RecentCalls } from "./AgentOverviewTabCalls"
 import { FailuresPanel } from "./AgentOverviewTabFailures"
 import { StatePanel } from "./AgentOverviewTabState"
+import { WorkersPanel } from "./AgentOverviewTabWorkers"
 import classes from "./AgentPage.module.css"
 
 const CHARTS_PX = 500
@@ -30,6 +31,7 @@ export function AgentOverviewTab() {
       <div className={classes.column}>
         <StatePanel agent={name} />
         <FailuresPanel agent={name} range={range} />
+        <WorkersPanel agent={name} range={range} />
       </div>
       <div className={classes.column}>
         <section className={classes.panel} aria-labelledby="charts-head">

@@ -23,10 +23,6 @@ export function FailuresPanel({ agent, range }: Props) {
     () => sharesOf((items ?? []).map((item) => item.failure_kind || item.kind)),
     [items],
   )
-  const workers = useMemo(
-    () => sharesOf((items ?? []).map((item) => item.worker || "unknown")),
-    [items],
-  )
   const label = RANGES.find(({ value }) => value === range)?.label
   return (
     <section className={classes.panel} aria-labelledby="failures-head">
@@ -55,7 +51,6 @@ export function FailuresPanel({ agent, range }: Props) {
       ) : (
         <div className={classes.shares}>
           <Shares title="By kind" shares={kinds} />
-          <Shares title="By worker" shares={workers} />
         </div>
       )}
     </section>

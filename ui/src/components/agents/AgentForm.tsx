@@ -1,5 +1,5 @@
 import { Alert, Button, Group, Stack, Text } from "@mantine/core"
-import { type FormEvent, useEffect, useRef, useState } from "react"
+import { type FormEvent, type ReactNode, useEffect, useMemo, useRef, useState } from "react"
 import type { Tagged } from "../../api/client"
 import type { AgentResponse, CircuitBreakerConfig } from "../../types/agent"
 import { ConflictDialog } from "./ConflictDialog"
@@ -19,13 +19,15 @@ interface Props {
   defaults: CircuitBreakerConfig
   /** Shown, but not to be changed. */
   readOnly?: boolean
+  /** Draws what the settings as they stand would have done; null: some are none yet. */
+  tried?: (config: CircuitBreakerConfig | null) => ReactNode
   onSaved?: (agent: AgentResponse) => void
   /** Told whether anything typed would be lost. */
   onDirty?: (dirty: boolean) => void
 }
 
 /** Creates an agent, or changes one. */
-export function AgentForm({ stored, defaults, readOnly = false, onSaved, onDirty }: Props) {
+export function AgentForm({ stored, defaults, readOnly = false, tried, onSaved, onDirty }: Props) {
   const form = useAgentForm(stored)
   const [reason, setReason] = useState("")
   const element = useRef<HTMLFormElement>(null)
@@ -42,6 +44,10 @@ export function AgentForm({ stored, defaults, readOnly = false, onSaved, onDirty
   const toggle = state.texts[ENABLED.path]
   const enabled = toggle === "" ? defaults.enabled : toggle === "true"
   const whole = !Object.keys(errors).some((path) => path.startsWith(`${BREAKER}.`))
+  const config = useMemo(
+    () => (whole ? breakerOf(form.flat, defaults) : null),
+    [whole, form.flat, defaults],
+  )
   const section = { state, errors: form.visible, defaults, onChange: form.change }
 
   const submit = (event: FormEvent) => {
@@ -77,7 +83,8 @@ export function AgentForm({ stored, defaults, readOnly = false, onSaved, onDirty
             <BreakerSection {...section} enabled={enabled} initial={form.initial} />
           </Stack>
           <Stack gap="lg" className={classes.aside ?? ""}>
-            <MeaningPanel config={whole ? breakerOf(form.flat, defaults) : null} />
+            <MeaningPanel config={config} />
+            {tried?.(config)}
             {!readOnly && (
               <SavePanel
                 editing={base !== null}

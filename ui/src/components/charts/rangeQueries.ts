@@ -53,6 +53,21 @@ export function useRecentFailures(name: string, range: RangeName) {
   })
 }
 
+/** Calls and failures of the last while by worker. */
+export function useWorkers(name: string, range: RangeName) {
+  return useQuery({
+    queryKey: timelineKey(name, "workers", range),
+    queryFn: ({ signal }) =>
+      api.get("/api/v1/circuits/{name}/workers", {
+        path: { name },
+        query: { since: `-${range}` },
+        signal,
+      }),
+    placeholderData: keepPreviousData,
+    meta: growing,
+  })
+}
+
 /** The calls that ended last. */
 export function useRecentCalls(name: string, limit: number) {
   return useQuery({

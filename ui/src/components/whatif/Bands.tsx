@@ -1,0 +1,93 @@
+import { useId } from "react"
+import type { WhatIf, WhatIfBand } from "../../api/models"
+import { exactTime, percent } from "../../lib/format"
+import classes from "./whatif.module.css"
+import { timeText, unobservedShare } from "./words"
+
+const WIDTH = 1_000
+const HEIGHT = 26
+
+/** What happened above what would have happened; hatched where the record cannot know. */
+export function Bands({ answer }: { answer: WhatIf }) {
+  const hatch = useId()
+  const { since_ms: since, until_ms: until } = answer
+  const x = (ms: number) => ((ms - since) / Math.max(1, until - since)) * WIDTH
+  const label = (name: string, bands: readonly WhatIfBand[]) => {
+    const open = bands
+      .filter(({ state }) => state === "open")
+      .reduce((sum, { from_ms, to_ms }) => sum + to_ms - from_ms, 0)
+    return `${name}: open for ${timeText(open)}`
+  }
+  const row = (bands: readonly WhatIfBand[], hidden: boolean) => (
+    <>
+      {bands.map(({ state, from_ms, to_ms }) => (
+        <rect
+          key={from_ms}
+          className={classes[state] ?? ""}
+          x={x(from_ms)}
+          width={Math.max(0.6, x(to_ms) - x(from_ms))}
+          y={0}
+          height={HEIGHT}
+        />
+      ))}
+      {hidden &&
+        answer.unobserved.map(({ from_ms, to_ms }) => (
+          <rect
+            key={`hidden-${from_ms}`}
+            data-unobserved="true"
+            fill={`url(#${hatch})`}
+            x={x(from_ms)}
+            width={Math.max(0.6, x(to_ms) - x(from_ms))}
+            y={0}
+            height={HEIGHT}
+          />
+        ))}
+    </>
+  )
+  const share = unobservedShare(answer)
+  return (
+    <div>
+      <svg className={classes.defs} aria-hidden="true">
+        <defs>
+          <pattern id={hatch} width="6" height="6" patternUnits="userSpaceOnUse">
+            <rect width="6" height="6" className={classes.veil ?? ""} />
+            <path d="M-1 7 L7 -1" className={classes.stroke ?? ""} />
+          </pattern>
+        </defs>
+      </svg>
+      {(
+        [
+          ["Recorded", answer.recorded, false],
+          ["Proposed", answer.proposed, true],
+        ] as const
+      ).map(([name, bands, hidden]) => (
+        <div key={name} className={classes.bandRow}>
+          <span>{name}</span>
+          <svg
+            className={classes.band}
+            viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+            preserveAspectRatio="none"
+            role="img"
+            aria-label={label(name, bands)}
+          >
+            {row(bands, hidden)}
+          </svg>
+        </div>
+      ))}
+      <div className={classes.legend}>
+        <span>{exactTime(since)}</span>
+        <span>
+          <i className={classes.keyClosed} /> closed <i className={classes.keyHalfOpen} /> half open{" "}
+          <i className={classes.keyOpen} /> open
+          {share > 0 && (
+            <>
+              {" "}
+              <i className={classes.keyHidden} /> not known ({percent(share)})
+            </>
+          )}
+        </span>
+        <span>{exactTime(until)}</span>
+      </div>
+    </div>
+  )
+}
