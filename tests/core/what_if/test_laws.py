@@ -108,10 +108,11 @@ def test_where_everything_was_seen_the_answer_is_the_truth(seed: int) -> None:
         "minimum_calls": rng.randint(2, 8),
         "window_size_seconds": rng.choice((0.5, 2.0, 10.0)),
         "timeout_seconds": rng.choice((0.1, 0.5, 1.5)),
-        "half_open_max_calls": 1,
+        "half_open_max_calls": rng.randint(1, 3),
     }
-    seen = live(LENIENT, calls)
-    truth = live(msgspec.structs.replace(LENIENT, **patch), calls)
+    lag_ms = rng.choice((0, 7, 45))
+    seen = live(LENIENT, calls, lag_ms)
+    truth = live(msgspec.structs.replace(LENIENT, **patch), calls, lag_ms)
     end_ms = calls[-1].began_ms + 1000
     _, found = compare(LENIENT, seen.log, patch, until_ms=end_ms)
     assert seen.transitions == []
