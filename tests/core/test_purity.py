@@ -11,7 +11,10 @@ import fuseline.core
 MODULES = sorted(Path(fuseline.core.__file__).parent.rglob("*.py"))
 
 # All that the core may need; a longer list would have to leave out everything impure by name.
-ALLOWED = {"__future__", "bisect", "collections", "enum", "functools", "math", "msgspec", "typing"}
+ALLOWED = {
+    *("__future__", "bisect", "collections", "enum", "functools", "itertools", "math"),
+    *("msgspec", "typing"),
+}
 
 
 def imports(tree: ast.AST) -> Iterator[str]:
