@@ -28,6 +28,9 @@ WHAT_IF = Operation("askWhatIf", "POST", "/circuits/{name}/what-if", WhatIfAnswe
 PROPOSALS = Operation("proposeSettings", "POST", "/circuits/{name}/proposals", ProposalsAnswer)
 STATE_AT = Operation("getCircuitAt", "GET", "/circuits/{name}/state", StateAt)
 
+_FOLDING_SECONDS = 60.0
+"""How long a range may take that the API folds for one answer, beside what any answer may."""
+
 
 class Circuits(Timeline):
     """`client.circuits`. Each method raises `ClientError`; see `fuseline.client.errors`."""
@@ -101,7 +104,9 @@ class Circuits(Timeline):
             until: where it ends; None: now.
         """
         ask = WhatIfAsk(settings=dict(settings), since=text_of(since), until=_maybe(until))
-        return await self._transport.call(WHAT_IF, path={"name": name}, body=ask)
+        return await self._transport.call(
+            WHAT_IF, path={"name": name}, body=ask, wait_seconds=_FOLDING_SECONDS
+        )
 
     async def proposals(
         self,
@@ -130,7 +135,9 @@ class Circuits(Timeline):
             refusal_cost=refusal_cost,
             limit=limit,
         )
-        return await self._transport.call(PROPOSALS, path={"name": name}, body=ask)
+        return await self._transport.call(
+            PROPOSALS, path={"name": name}, body=ask, wait_seconds=_FOLDING_SECONDS
+        )
 
     async def override(self, name: str, word: Override) -> OverrideAnswer:
         """Writes an operator's word; answers when it is in force, or after two seconds."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from fuseline.core.circuit import Rebuilt, Transition
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError, NotReproducedError
+from fuseline.core.what_if.block import DAY_MS
 from fuseline.core.what_if.comparing import Comparison, Record, WhatIf
 from fuseline.core.what_if.patch import Patch, patched
 from fuseline.core.what_if.recorded import key_of
@@ -26,6 +27,9 @@ from fuseline.projections.what_if_start import Start, find_start
 from fuseline.schemas.moments import iso
 
 T = TypeVar("T", WhatIf, Search)
+
+MAX_DAYS = 400
+"""The longest range; histories are kept as long."""
 
 MAX_EVENTS = 2_000_000
 """Entries read for one comparison."""
@@ -225,6 +229,8 @@ class _Range:
         until_ms = min(until_ms, now_ms)
         if until_ms <= since_ms:
             raise ConfigError("since", iso(since_ms), "a time that is not in the future")
+        if until_ms - since_ms > MAX_DAYS * DAY_MS:
+            raise ConfigError("since", iso(since_ms), f"at most {MAX_DAYS} days before the end")
         # Before the log, so that everything the history tells of is read.
         stored = await backend.wire.call("HGET", agent.circuit, "checkpoint")
         start = await find_start(backend, agent, since_ms, exact=exact)

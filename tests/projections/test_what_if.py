@@ -156,6 +156,8 @@ async def test_ranges_that_are_none_and_too_long_ones_are_refused(
         await what_if(backend, "a", {}, BEGIN + 5, BEGIN + 5)
     with pytest.raises(ConfigError, match="not in the future"):
         await what_if(backend, "a", {}, 1 << 46, 1 << 47)
+    with pytest.raises(ConfigError, match="at most 400 days"):
+        await what_if(backend, "a", {}, 5, log[-1][0] + 1)
     monkeypatch.setattr(module, "MAX_EVENTS", 1000)
     with pytest.raises(ConfigError, match="at most 1,000 events"):
         await what_if(backend, "a", {}, BEGIN, log[-1][0] + 1)

@@ -15,6 +15,7 @@ const PAGES = [
   ["agent", `/agents/${agent}`],
   ["timeline", `/agents/${agent}/timeline`],
   ["settings", `/agents/${agent}/settings`],
+  ["what-if", `/agents/${agent}/what-if`],
   ["audit", `/agents/${agent}/audit`],
   ["tokens", "/tokens"],
   ["about", "/about"],

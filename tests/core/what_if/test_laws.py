@@ -63,7 +63,7 @@ def is_the_fold(asked: WhatIf, folded: Circuit, end_ms: int) -> None:
     assert asked.record.recorded.circuit.at(end_ms) == advance(folded, end_ms)[0].at(end_ms)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(logs(), st.integers(0, 30), st.booleans(), st.integers(1, 60))
 def test_the_recorded_settings_give_the_record(
     made: tuple[CircuitBreakerConfig, list[Entry]], skipped: int, named: bool, page: int
@@ -107,7 +107,7 @@ LENIENT = CircuitBreakerConfig(
 )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(25))
 def test_where_everything_was_seen_the_answer_is_the_truth(seed: int) -> None:
     # The record never opens, so nothing is hidden from any other settings.
     rng = random.Random(seed)
@@ -118,10 +118,11 @@ def test_where_everything_was_seen_the_answer_is_the_truth(seed: int) -> None:
         "minimum_calls": rng.randint(2, 8),
         "window_size_seconds": rng.choice((0.5, 2.0, 10.0)),
         "timeout_seconds": rng.choice((0.1, 0.5, 1.5)),
-        "half_open_max_calls": 1,
+        "half_open_max_calls": rng.randint(1, 3),
     }
-    seen = live(LENIENT, calls)
-    truth = live(msgspec.structs.replace(LENIENT, **patch), calls)
+    lag_ms = rng.choice((0, 7, 45))
+    seen = live(LENIENT, calls, lag_ms)
+    truth = live(msgspec.structs.replace(LENIENT, **patch), calls, lag_ms)
     end_ms = calls[-1].began_ms + 1000
     _, found = compare(LENIENT, seen.log, patch, until_ms=end_ms)
     assert seen.transitions == []
@@ -144,7 +145,7 @@ def edges(spans: list[StateSpan]) -> list[tuple[int, CircuitState]]:
     return [(span.from_ms, span.state) for span in spans[1:]]
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize("fate", [Result.SUCCESS, Result.FAILURE])
 def test_bounds_hold_the_truth_when_the_agent_was_all_well_or_all_ill(
     seed: int, fate: Result

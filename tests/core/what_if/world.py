@@ -45,8 +45,8 @@ def traffic(rng: random.Random, count: int, took_ms: int = 30) -> list[Call]:
     return calls
 
 
-def live(config: CircuitBreakerConfig, calls: list[Call]) -> World:
-    """Plays the calls against a breaker that everybody sees without delay."""
+def live(config: CircuitBreakerConfig, calls: list[Call], lag_ms: int = 0) -> World:
+    """Plays the calls against a breaker that everybody sees; outcomes come `lag_ms` late."""
     circuit = initial(config)
     log: list[Entry] = []
     changes: list[Change] = []
@@ -65,7 +65,7 @@ def live(config: CircuitBreakerConfig, calls: list[Call]) -> World:
         while running and running[0][0] <= ms:
             ended, number, epoch, permit = heapq.heappop(running)
             call = calls[number]
-            write(ended, Outcome(epoch, call.result, call.took_ms, worker=1, permit=permit))
+            write(ended, Outcome(epoch, call.result, call.took_ms, lag_ms, worker=1, permit=permit))
 
     for number, call in enumerate(calls):
         end_until(call.began_ms)
@@ -78,7 +78,7 @@ def live(config: CircuitBreakerConfig, calls: list[Call]) -> World:
                 continue
             permit = write(call.began_ms, ProbeStarted(now.epoch, 100_000, worker=1))
         admitted.add(number)
-        heapq.heappush(running, (call.began_ms + call.took_ms, number, now.epoch, permit))
+        heapq.heappush(running, (call.began_ms + call.took_ms + lag_ms, number, now.epoch, permit))
     end_until(1 << 60)
     transitions = [change for change in changes if isinstance(change, Transition)]
     return World(log, transitions, admitted, circuit)

@@ -81,7 +81,7 @@ export function WhatIf({ stored, defaults }: Props) {
 
   return (
     <div className={classes.layout}>
-      <div className={classes.column}>
+      <div className={`${classes.column} ${classes.fields}`}>
         <BreakerSection
           state={state}
           errors={form.visible}

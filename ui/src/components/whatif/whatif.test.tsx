@@ -1,4 +1,4 @@
-import { cleanup, fireEvent, screen, waitFor } from "@testing-library/react"
+import { cleanup, configure, fireEvent, screen, waitFor } from "@testing-library/react"
 import type { ReactNode } from "react"
 import { afterEach, describe, expect, it, vi } from "vitest"
 import type { WhatIf as Answer, WhatIfFigures } from "../../api/models"
@@ -8,7 +8,9 @@ import { LastDay } from "./LastDay"
 import { foldedOf } from "./queries"
 import { lastDaySentence, proposedText } from "./words"
 
-vi.setConfig({ testTimeout: 20_000 })
+// The form is large, and the machines of a CI are slow.
+vi.setConfig({ testTimeout: 30_000 })
+configure({ asyncUtilTimeout: 10_000 })
 vi.mock("@tanstack/react-router", async (original) => ({
   ...(await original<object>()),
   Link: ({ children }: { children: ReactNode }) => <a href="/there">{children}</a>,
