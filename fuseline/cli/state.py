@@ -17,7 +17,8 @@ from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import circuit_document, iso
 from fuseline.projections.overview import overview
-from fuseline.projections.replay import log_info, state_at
+from fuseline.projections.past import state_at
+from fuseline.projections.replay import log_info
 
 
 def state(

@@ -27,9 +27,9 @@ from fuseline.events.backend import Backend
 from fuseline.events.glance import read_stored
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.overview import overview
+from fuseline.projections.past import state_at
 from fuseline.projections.projector import Projector
 from fuseline.projections.rebuild import rebuild
-from fuseline.projections.replay import state_at
 from fuseline.projections.rollups import load_all
 from fuseline.projections.store import load_circuits
 from fuseline.projections.timeline import query

@@ -25,8 +25,8 @@ from fuseline.projections.documents import circuit_document, config_document
 from fuseline.projections.explain import explain
 from fuseline.projections.nearness import nearness
 from fuseline.projections.overview import AgentStatus, overview
+from fuseline.projections.past import state_at
 from fuseline.projections.reasons import why
-from fuseline.projections.replay import state_at
 from fuseline.projections.revisions import ConfigBook
 from fuseline.projections.timeline import Kind, query
 from fuseline.projections.word import wait_until_folded
