@@ -125,6 +125,8 @@ def _show_verified(console: Console, results: Sequence[Verification]) -> None:
             )
     events = sum(result.events for result in results)
     outcomes = sum(result.outcomes for result in results)
+    trimmed = sum(result.trimmed for result in results)
+    before = f" on top of what {trimmed} trimmed ones came to" if trimmed else ""
     if not results:
         console.print("No agents yet, so nothing to verify.")
     elif bad:
@@ -134,7 +136,7 @@ def _show_verified(console: Console, results: Sequence[Verification]) -> None:
     else:
         console.print(
             f"[green]✓[/] {_agent_count(len(results))}: {events} events folded again "
-            f"({outcomes} outcomes, each once), no difference."
+            f"({outcomes} outcomes, each once){before}, no difference."
         )
 
 

@@ -10,6 +10,7 @@ from fuseline.core.events import Mode
 from fuseline.events.backend import Backend
 from fuseline.projections.buckets import check_range
 from fuseline.projections.history import changes, last_change
+from fuseline.projections.origin import load_origin
 
 MAX_BANDS = 5000
 _MOST_READ = 20_000
@@ -81,6 +82,11 @@ async def bands(
             break
     found.reverse()
     start_ms = found[0].at_ms if truncated and found else since_ms
+    if not truncated and (state is None or mode is None):
+        # The history was read to its end; what was before that may have been trimmed.
+        kept_ms = (await load_origin(backend, agent)).history_ms
+        if start_ms < kept_ms < until_ms:
+            start_ms, truncated = kept_ms, True
     first = (state or _before(found), Mode.AUTO if mode is None else mode)
     return Bands(_joined(found, first, start_ms, until_ms), truncated)
 

@@ -180,7 +180,7 @@ async def test_a_reader_holds_what_it_has_not_read_until_its_lease_ends(
 async def test_the_server_itself_refuses_a_step_that_passes_what_is_held(
     backend: Backend, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entries = await made(backend, redis_url, lively_log(random.Random(6), 100))
+    await made(backend, redis_url, lively_log(random.Random(6), 100))
     keys = backend.keys.agent(AGENT)
     shard = backend.keys.shards[keys.shard]
     # A trimmer that was paused after it had asked believes that everything may go.
@@ -315,7 +315,7 @@ async def test_the_past_is_folded_where_it_is_kept_and_told_where_it_is_not(
 async def test_pages_and_explanations_end_where_the_log_does(
     backend: Backend, redis_url: str
 ) -> None:
-    entries = await made(backend, redis_url, lively_log(random.Random(14), 1500))
+    await made(backend, redis_url, lively_log(random.Random(14), 1500))
     first = await page(backend, AGENT, limit=1000)
     await trim(backend, outcomes=100)
     kept = {f"{ms}-{seq}" for ms, seq, _ in await log_of(backend, AGENT)}

@@ -148,6 +148,7 @@ async def get_circuit_at(services: Given, name: Name, at: Instant) -> StateAt:
         at_ms=at_ms,
         events=found.events,
         missing=found.missing,
+        trimmed_before_ms=found.trimmed_before_ms,
         circuit=summary_of(AgentStatus(agent=name, circuit=circuit), at_ms),
         settings=config_document(circuit.config),
         nearness=nearness(circuit),
