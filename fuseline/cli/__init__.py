@@ -24,6 +24,7 @@ from fuseline.cli.submit import submit
 from fuseline.cli.task import task
 from fuseline.cli.timeline import timeline
 from fuseline.cli.tokens import tokens
+from fuseline.cli.transfer import export_command, import_command
 from fuseline.cli.up import up
 from fuseline.cli.worker import worker
 
@@ -74,6 +75,8 @@ for _name, _command, _panel in (
     ("verify", verify_command, "Check"),
     ("rebuild", rebuild_command, "Check"),
     ("doctor", doctor, "Check"),
+    ("export", export_command, "Keep"),
+    ("import", import_command, "Keep"),
 ):
     app.command(_name, epilog=EPILOG, rich_help_panel=_panel)(with_options(_command))
 app.add_typer(agents, rich_help_panel="Change")

@@ -43,7 +43,7 @@ def state(
                     "at_ms": at_ms,
                     "events": past.events,
                     "missing": past.missing,
-                    "trimmed_before": iso(past.trimmed_before_ms),
+                    "trimmed_before_ms": past.trimmed_before_ms,
                 }
                 | circuit_document(agent, past.circuit, at_ms)
             )

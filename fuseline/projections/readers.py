@@ -1,4 +1,4 @@
-"""Readers that need an agent's log for long: what they have not read is not trimmed meanwhile."""
+"""Readers that need a log for long: what they have not read is not trimmed meanwhile."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import anyio
 
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
-from fuseline.events.keys import AgentKeys
+from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
 
@@ -30,7 +30,7 @@ class ReaderLease:
 
     Args:
         backend: the namespace.
-        agent: whose log.
+        log: of which agent, or of all agents of which shard.
         position: id of the last entry that is not needed; "0-0": all are.
         wire: connection to use.
 
@@ -39,11 +39,16 @@ class ReaderLease:
     """
 
     def __init__(
-        self, backend: Backend, agent: AgentKeys, position: str = "0-0", wire: Wire | None = None
+        self,
+        backend: Backend,
+        log: AgentKeys | ShardKeys,
+        position: str = "0-0",
+        wire: Wire | None = None,
     ) -> None:
         self._backend = backend
-        self._key = backend.keys.shards[agent.shard].readers
-        self._name = f"{agent.name}:{secrets.token_hex(8)}"
+        self._key = backend.keys.shards[log.shard].readers
+        name = log.name if isinstance(log, AgentKeys) else ""
+        self._name = f"{name}:{secrets.token_hex(8)}"
         self._position = position
         self._wire = wire
         self._moved_at = 0.0

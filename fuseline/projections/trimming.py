@@ -269,7 +269,7 @@ class _Job:
         bound = (ms, seq - 1)
         if archive[0] is not None:
             bound = min(bound, parse_id((archive[1] or b"0-0").split(b" ")[0]))
-        mine = f"{self._agent.name}:".encode()
+        mine = (f"{self._agent.name}:".encode(), b":")
         for name, lease in zip(readers[::2], readers[1::2], strict=True):
             deadline, _, at = lease.partition(b" ")
             if name.startswith(mine) and int(deadline) > self._now_ms:

@@ -1,13 +1,14 @@
--- The least id of a shard's readers of an agent, false without one. Those that have run out go.
+-- The least id of a shard's readers of an agent (or of all: no name), false without one. Those that
+-- have run out go.
 local function first_reader(readers, agent, now)
   local flat, first = redis.call('HGETALL', readers), false
   for i = 1, #flat, 2 do
     local deadline, id = string.match(flat[i + 1], '^(%d+) (.*)$')
     if not deadline or tonumber(deadline) <= now then
       redis.call('HDEL', readers, flat[i])
-    elseif string.sub(flat[i], 1, #agent + 1) == agent .. ':' and
-        (not first or id_after(first, id)) then
-      first = id
+    else
+      local name = string.match(flat[i], '^([^:]*):')
+      if (name == agent or name == '') and (not first or id_after(first, id)) then first = id end
     end
   end
   return first
@@ -110,7 +111,7 @@ redis.register_function('fuseline_forget_@VERSION@', forget)
 
 -- reader: a reader of an agent's log says from where on it still needs it.
 -- keys: readers
--- args: agent:reader, id ('' gives the lease back), ms it lasts
+-- args: agent:reader (:reader for all of the shard), id ('' gives the lease back), ms it lasts
 -- result: 'OK'
 -- complexity: O(1)
 local function reader(keys, args)
