@@ -72,7 +72,7 @@ async def export(backend: Backend, path: Path, on_entries: OnEntries | None = No
                 done.agents, done.entries = record[2], record[3]
     else:
         offset = 0
-    names = await _agents(backend)
+    names = await all_agents(backend)
     wire = backend.make_wire()
     writer = ExportWriter(path, offset)
     try:
@@ -99,7 +99,7 @@ async def export(backend: Backend, path: Path, on_entries: OnEntries | None = No
 async def entries_of(backend: Backend) -> int:
     """About how many entries an export will have."""
     total = 0
-    agents = [backend.keys.agent(name) for name in await _agents(backend)]
+    agents = [backend.keys.agent(name) for name in await all_agents(backend)]
     for start in range(0, len(agents), 500):
         commands: list[Command] = []
         for agent in agents[start : start + 500]:
@@ -108,7 +108,7 @@ async def entries_of(backend: Backend) -> int:
     return total
 
 
-async def _agents(backend: Backend) -> set[str]:
+async def all_agents(backend: Backend) -> set[str]:
     """All agents that have a log or a record, those that left the registry too."""
     found: set[str] = set()
     async for key in scan(backend, ":events:"):

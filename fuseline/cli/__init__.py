@@ -10,6 +10,7 @@ import typer
 import fuseline
 from fuseline.cli.agents import agents
 from fuseline.cli.api import api
+from fuseline.cli.archive import archive, query_command
 from fuseline.cli.check import rebuild_command, verify_command
 from fuseline.cli.configure import configure_agent
 from fuseline.cli.dead import dead
@@ -75,6 +76,8 @@ for _name, _command, _panel in (
     ("verify", verify_command, "Check"),
     ("rebuild", rebuild_command, "Check"),
     ("doctor", doctor, "Check"),
+    ("archive", archive, "Keep"),
+    ("query", query_command, "Keep"),
     ("export", export_command, "Keep"),
     ("import", import_command, "Keep"),
 ):

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from fuseline.cli import look
+from fuseline.cli.archive import To, store_of
+from fuseline.cli.check_archive import verify_archive
 from fuseline.cli.exits import Exit
 from fuseline.cli.force import default_actor
 from fuseline.cli.options import Options
@@ -30,13 +32,23 @@ _Agent = Annotated[
 ]
 
 
-def verify_command(options: Options, agent: _Agent = None) -> None:
+def verify_command(
+    options: Options,
+    agent: _Agent = None,
+    archive: Annotated[
+        bool,
+        typer.Option("--archive", help="The archive instead: hashes, files, each entry once."),
+    ] = False,
+    source: To = None,
+) -> None:
     """Fold the log again and compare: does every projection say what its events say?
 
     Changes nothing. Exit code 0: all are equal, 1: not.
     """
 
     async def command(backend: Backend) -> int:
+        if archive:
+            return await verify_archive(options, backend, store_of(source), agent)
         agents = await _agents(backend, agent)
         with counting("Verifying", await _events(backend, agents), options) as count:
             results = [await verify(backend, keys, count) for keys in agents]
