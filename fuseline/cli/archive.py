@@ -93,8 +93,8 @@ def archive(
             look.print_json(msgspec.to_builtins(done))
         else:
             look.console().print(
-                f"[green]✓[/] {done.entries} entries of {len(agents)} agents in {done.segments} "
-                "new segments.",
+                f"[green]✓[/] {done.entries} entries of {look.agent_count(len(agents))} in "
+                f"{done.segments} new segments.",
                 highlight=False,
             )
 

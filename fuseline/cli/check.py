@@ -142,12 +142,12 @@ def _show_verified(console: Console, results: Sequence[Verification]) -> None:
     if not results:
         console.print("No agents yet, so nothing to verify.")
     elif bad:
-        console.print(f"{len(bad)} of {_agent_count(len(results))} differ from their logs.")
+        console.print(f"{len(bad)} of {look.agent_count(len(results))} differ from their logs.")
         if any(result.differences for result in bad):
             console.print("`fuseline rebuild` folds them anew.")
     else:
         console.print(
-            f"[green]✓[/] {_agent_count(len(results))}: {events} events folded again "
+            f"[green]✓[/] {look.agent_count(len(results))}: {events} events folded again "
             f"({outcomes} outcomes, each once){before}, no difference."
         )
 
@@ -186,10 +186,6 @@ def _show_rebuilt(console: Console, results: Sequence[Rebuild]) -> None:
         console.print("No agents yet, so nothing to rebuild.")
     elif done:
         console.print(
-            f"[green]✓[/] {_agent_count(len(done))} rebuilt from "
+            f"[green]✓[/] {look.agent_count(len(done))} rebuilt from "
             f"{sum(result.events for result in done)} events."
         )
-
-
-def _agent_count(number: int) -> str:
-    return "1 agent" if number == 1 else f"{number} agents"

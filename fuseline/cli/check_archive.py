@@ -39,8 +39,8 @@ async def verify_archive(
     elif ok:
         entries, segments = (sum(getattr(p, n) for p in proofs) for n in ("entries", "segments"))
         console.print(
-            f"[green]✓[/] {entries} entries in {segments} segments of {len(proofs)} agents, each "
-            "once; the chains of hashes are whole.",
+            f"[green]✓[/] {entries} entries in {segments} segments of "
+            f"{look.agent_count(len(proofs))}, each once; the chains of hashes are whole.",
             highlight=False,
         )
     return Exit.OK if ok else Exit.FAILED

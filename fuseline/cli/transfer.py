@@ -46,7 +46,7 @@ def export_command(
             return
         console = look.console()
         console.print(
-            f"[green]✓[/] {done.agents} agents, {done.entries} entries written to {file}"
+            f"[green]✓[/] {look.agent_count(done.agents)}, {done.entries} entries written to {file}"
             f"\n  SHA-256 of its content: {done.checksum}",
             highlight=False,
         )
@@ -83,8 +83,8 @@ def import_command(
         console = look.console()
         resumed = f", {done.resumed} of them before" if done.resumed else ""
         console.print(
-            f"[green]✓[/] {done.agents} agents imported{resumed}, {done.entries} entries. "
-            "`fuseline verify` proves them.",
+            f"[green]✓[/] {look.agent_count(done.agents)} imported{resumed}, "
+            f"{done.entries} entries. `fuseline verify` proves them.",
             highlight=False,
         )
         if done.ahead_seconds:

@@ -18,9 +18,9 @@ from fuseline.events.log import parse_wake
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command
 from fuseline.projections.folding import Folding
-from fuseline.projections.leases import RENEW_SECONDS, Leases
+from fuseline.projections.leases import RENEW_SECONDS, Leases, LostLeaseError
 from fuseline.projections.shard import ShardProjection
-from fuseline.projections.trimming import LostLeaseError, Trimmer
+from fuseline.projections.trimming import Trimmer
 
 SWEEP_SECONDS = 30.0
 """How often all checkpoints are compared with the ends of their streams."""
@@ -35,7 +35,7 @@ _BLOCK_SECONDS = 0.5
 _HINTS_SECONDS = 1.0
 _RETRY_SECONDS = 0.1
 _RELEASE_SECONDS = 1.0
-_MOST_TRIMMED = 5000
+_LEAST_TRIMMED, _MOST_TRIMMED = 100, 5000  # entries at a time
 
 _log = get_logger("projector")
 
@@ -70,7 +70,8 @@ class Projector:
             backend.make_wire(_BLOCK_SECONDS),
         )
         work_wire, lease_wire, trim_wire, self._wake_wire = self._wires
-        self._trimmer = Trimmer(backend, trim_wire, retention, min(wave_events, _MOST_TRIMMED))
+        step = max(_LEAST_TRIMMED, min(wave_events // 4, _MOST_TRIMMED))
+        self._trimmer = Trimmer(backend, trim_wire, retention, step)
         self._folding = Folding(backend, work_wire, wave_events)
         self._leases = Leases(backend, owner, lease_wire)
         self._shards: dict[int, ShardProjection] = {}

@@ -22,7 +22,9 @@ from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry, parse_entries
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, Wire, translate
+from fuseline.projections.leases import LostLeaseError
 from fuseline.projections.origin import Origin, decode_origin, origin_command
+from fuseline.projections.producers import forget_silent
 from fuseline.projections.replay import LogInfo, info_of
 from fuseline.projections.rollups import unit_field
 from fuseline.projections.tally import UNITS
@@ -34,17 +36,12 @@ KEPT_CHANGES = 100
 _AGENTS_AT_ONCE = 250
 _UNITS_AT_ONCE = 1000
 _UNITS_WORTH_A_CALL = 30
-_PRODUCERS_AT_ONCE = 500
 # Trimming begins only when this share of what is kept is too much, so that an agent with an
 # outcome a minute is not trimmed every minute; of an age at most so many days.
 _SLACK = 0.02
 _SLACK_DAYS = 0.25
 
 _log = get_logger("retention")
-
-
-class LostLeaseError(BackendError):
-    """The shard is another's by now."""
 
 
 class Trimmed(Struct):
@@ -94,7 +91,11 @@ class Trimmer:
                 await self._trim_agents(
                     shard, token, page[start : start + _AGENTS_AT_ONCE], now_ms, done
                 )
-        await self._forget_producers(shard, token, now_ms, done)
+        if days := self.retention.producer_days:
+            before_ms = now_ms - int(days * DAY_MS)
+            done.producers += await forget_silent(
+                self._backend, shard, token, before_ms, self._wire
+            )
         if done != Trimmed():
             _log.debug(
                 "trimmed",
@@ -138,33 +139,6 @@ class Trimmer:
         if agent.name not in self._warned:
             self._warned.add(agent.name)
             _log.warning("log_not_trimmed", agent=agent.name, reason=reason)
-
-    async def _forget_producers(
-        self, shard: ShardKeys, token: int, now_ms: int, done: Trimmed
-    ) -> None:
-        if not self.retention.producer_days:
-            return
-        before_ms = now_ms - int(self.retention.producer_days * DAY_MS)
-        cursor: bytes | str = "0"
-        while True:
-            cursor, flat = await self._wire.call(
-                "HSCAN", shard.producers, cursor, "COUNT", _PRODUCERS_AT_ONCE
-            )
-            silent = [
-                producer
-                for producer, stored in zip(flat[::2], flat[1::2], strict=True)
-                if 0 < _appended_ms(stored) < before_ms
-            ]
-            if silent:
-                reply = await self._backend.fcall(
-                    "forget", (shard.lease, shard.producers), (token, before_ms, *silent),
-                    self._wire,
-                )  # fmt: skip
-                if reply[0] == b"FENCED":
-                    raise LostLeaseError(f"shard {shard.shard}")
-                done.producers += reply[1]
-            if cursor in (b"0", "0"):
-                return
 
 
 class _Job:
@@ -336,9 +310,3 @@ def _folded_on(origin: Origin, entries: Sequence[Entry], begun_ms: int) -> Origi
     return Origin(
         circuit.checkpoint, circuit, tally, origin.trimmed + len(entries), begun_ms, origin.cuts
     )
-
-
-def _appended_ms(stored: bytes) -> int:
-    """When a producer last appended; 0 for what is no entry of ours."""
-    parts = stored.split(b" ", 3)
-    return int(parts[2]) if len(parts) == 4 and parts[2].isdigit() else 0

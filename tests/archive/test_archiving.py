@@ -4,6 +4,7 @@ import asyncio
 import random
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -244,7 +245,7 @@ def test_a_url_that_is_none_is_named(url: str) -> None:
 
 
 def test_the_commands_archive_prove_and_ask(world: World, tmp_path: Path) -> None:
-    world.call("a", True, False, True)
+    world.call("a", True, False, True)  # with the agent's registration four entries
     where = str(tmp_path / "archive")
     done = world.run("archive", "--to", where, "--json")
     assert done.code == 0, done.err
@@ -253,3 +254,14 @@ def test_the_commands_archive_prove_and_ask(world: World, tmp_path: Path) -> Non
     assert (proven.code, "each once; the chains of hashes are whole" in proven.out) == (0, True)
     asked = world.run("query", "SELECT count(*) AS n FROM events", "--from", where, "--json")
     assert asked.document["rows"] == [{"n": 4}]
+
+    async def first_ms(backend: Backend) -> int:
+        first = await backend.wire.call("XRANGE", backend.keys.agent("a").events, "-", "+")
+        await trim(backend, "a", outcomes=1)
+        return int(first[0][0].split(b"-")[0])
+
+    began_ms = world.with_backend(first_ms)
+    then = world.run("state", "a", "--at", datetime.fromtimestamp(began_ms / 1000, UTC).isoformat())
+    assert "Trimmed before" in then.out, then
+    assert "Trimmed before" in world.run("timeline", "a").out
+    assert "on top of what 3 trimmed ones came to" in world.run("verify").out

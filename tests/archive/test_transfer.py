@@ -16,7 +16,7 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.events.agents import list_agents, register
 from fuseline.events.backend import Backend
-from fuseline.projections.trimming import LostLeaseError
+from fuseline.projections.leases import LostLeaseError
 from fuseline.projections.verify import verify
 from tests.archive.support import GONE, LIVELY, contents, peopled, trim
 from tests.cli.support import World
@@ -215,7 +215,7 @@ def test_the_commands_move_a_namespace(world: World, server: RealServer, tmp_pat
     assert done.document["agents"] == 1
     other = World(server.url, f"t{uuid.uuid4().hex[:12]}")
     shown = other.run("import", file)
-    assert (shown.code, "1 agents imported" in shown.out) == (0, True), shown.err
+    assert (shown.code, "1 agent imported" in shown.out) == (0, True), shown.err
     assert "1 agent: 4 events folded again" in other.run("verify").out
     other.close()
 

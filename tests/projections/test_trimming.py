@@ -20,7 +20,7 @@ from fuseline.projections import replay, trimming
 from fuseline.projections.codec import encode_change, encode_circuit
 from fuseline.projections.counts import bucket_counts
 from fuseline.projections.evidence import evidence
-from fuseline.projections.leases import lease_call
+from fuseline.projections.leases import LostLeaseError, lease_call
 from fuseline.projections.origin import load_origin
 from fuseline.projections.paging import page
 from fuseline.projections.past import state_at
@@ -30,7 +30,7 @@ from fuseline.projections.rebuild import rebuild
 from fuseline.projections.replay import log_info, refold
 from fuseline.projections.rollups import load_all
 from fuseline.projections.tally import UNITS
-from fuseline.projections.trimming import DAY_MS, LostLeaseError, Trimmed, Trimmer
+from fuseline.projections.trimming import DAY_MS, Trimmed, Trimmer
 from fuseline.projections.verify import verify
 from tests.logbook import append, history_of, log_of, open_backend, outcome, projection_of
 from tests.projections.support import projecting, until_folded
@@ -317,16 +317,28 @@ async def test_pages_and_explanations_end_where_the_log_does(
 ) -> None:
     await made(backend, redis_url, lively_log(random.Random(14), 1500))
     first = await page(backend, AGENT, limit=1000)
-    await trim(backend, outcomes=100)
+    history = backend.keys.agent(AGENT).history
+    changes = [own.decode() for own, _ in await backend.wire.call("XRANGE", history, "-", "+")]
+    before = {own: await evidence(backend, AGENT, own) for own in changes}
+    await trim(backend, outcomes=700)
     kept = {f"{ms}-{seq}" for ms, seq, _ in await log_of(backend, AGENT)}
-    changes = await backend.wire.call("XRANGE", backend.keys.agent(AGENT).history, "-", "+")
-    known = kept | {own.decode() for own, _ in changes}
+    known = {*kept, *changes}
     now = await page(backend, AGENT, limit=1000)
     assert [i.id for i in now.items if i.id in kept] == [i.id for i in first.items if i.id in kept]
     assert all(item.id in known for item in now.items)
-    for own, _ in changes[:40]:
-        found = await evidence(backend, AGENT, own.decode())
-        assert found is None or not found.events or found.total == len(found.events)
+    whole = 0
+    for own, was in before.items():
+        found = await evidence(backend, AGENT, own)
+        if was is None or found is None:
+            assert found is was
+            continue
+        lacks = [item.id for item in was.events if item.id not in kept]
+        if lacks:
+            assert not found.complete, own
+        elif found.complete and was.complete:
+            whole += bool(found.events)
+            assert found.events == was.events
+    assert whole > 5
 
 
 async def test_a_deleted_projection_is_folded_from_the_origin(
