@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import gc
 import os
 import random
 import signal
@@ -12,8 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-import duckdb  # noqa: F401 - imported before the fork
-import obstore  # noqa: F401
+import obstore  # noqa: F401 - imported before the fork
 import pyarrow.parquet  # noqa: F401
 
 from fuseline.archive.archiving import Archiver
@@ -57,9 +57,11 @@ async def archive(url: str, namespace: str, folder: str, agent: str, steps: int,
 def main() -> None:
     url, namespace, folder, agent, kills, seed = sys.argv[1:]
     chance = random.Random(int(seed))
+    gc.disable()  # a collection in a child would copy every page
+    gc.freeze()
     killed = 0
     while killed < int(kills):
-        steps = chance.choice([0, chance.randrange(1, 30)])
+        steps = chance.choice([0, chance.randrange(1, 14)])
         hears, told = os.pipe()
         child = os.fork()
         if child == 0:
@@ -69,7 +71,7 @@ def main() -> None:
         os.read(hears, 1)
         os.close(hears)
         if not steps:
-            time.sleep(chance.uniform(0, 0.03))
+            time.sleep(chance.uniform(0, 0.02))
             os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):

@@ -13,7 +13,7 @@ from fuseline.projections.tally import UNITS, parse_unit
 from fuseline.projections.trimming import Trimmer
 from tests.logbook import append, failure, outcome
 from tests.projections.support import projecting, until_folded
-from tests.projections.tally_support import fill, lively_log
+from tests.projections.tally_support import fence, fill, lively_log
 
 LIVELY = ("one", "two", "three é", "four*")
 GONE = "gone"
@@ -36,6 +36,8 @@ async def peopled(backend: Backend, url: str, seed: int = 1, events: int = 400) 
         assert record is not None
         await remove(backend, GONE, revision=record.revision, actor="me")
         await until_folded(backend, GONE)
+    for name in (*LIVELY, GONE, "silent"):
+        await fence(backend, name)
     await trim(backend, LIVELY[0], outcomes=events // 3)
 
 

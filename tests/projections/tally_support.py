@@ -21,6 +21,7 @@ from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.log import Entry
+from fuseline.projections.leases import lease_call
 from fuseline.projections.tally import Sum
 from tests.logbook import log_of
 from tests.projections.support import projecting, until_folded
@@ -54,6 +55,14 @@ async def fold(backend: Backend, url: str, namespace: str, agent: str) -> None:
     async with contextlib.AsyncExitStack() as stack:
         await stack.enter_async_context(projecting(url, namespace))
         await until_folded(backend, agent)
+    await fence(backend, agent)
+
+
+async def fence(backend: Backend, agent: str) -> None:
+    """What an ended projector has sent and the server has not yet carried out is refused."""
+    shard = backend.keys.shards[backend.keys.shard_of(agent)]
+    token = await backend.fcall(*lease_call(shard, "nobody", 0, by_force=True))
+    await backend.fcall("release", (shard.lease,), (token,))
 
 
 def random_event(chance: random.Random) -> AnyEvent:

@@ -315,12 +315,12 @@ async def test_the_past_is_folded_where_it_is_kept_and_told_where_it_is_not(
 async def test_pages_and_explanations_end_where_the_log_does(
     backend: Backend, redis_url: str
 ) -> None:
-    await made(backend, redis_url, lively_log(random.Random(14), 1500))
+    await made(backend, redis_url, lively_log(random.Random(14), 750))
     first = await page(backend, AGENT, limit=1000)
     history = backend.keys.agent(AGENT).history
     changes = [own.decode() for own, _ in await backend.wire.call("XRANGE", history, "-", "+")]
     before = {own: await evidence(backend, AGENT, own) for own in changes}
-    await trim(backend, outcomes=700)
+    await trim(backend, outcomes=350)
     kept = {f"{ms}-{seq}" for ms, seq, _ in await log_of(backend, AGENT)}
     known = {*kept, *changes}
     now = await page(backend, AGENT, limit=1000)
