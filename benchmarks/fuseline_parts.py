@@ -7,6 +7,7 @@ it changes here.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import sys
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -39,6 +40,9 @@ async def projector(url: str, client: Redis) -> AsyncIterator[None]:
         *(sys.executable, "-m", "fuseline", "projector", "--until-eof"),
         *("--redis-url", url, "--namespace", NAMESPACE, "--log-level", "warning"),
         stdin=asyncio.subprocess.PIPE,
+        # Logs of the benchmarks are long, and some of them old.
+        env=os.environ
+        | {"FUSELINE_RETENTION_OUTCOMES": "0", "FUSELINE_RETENTION_OUTCOME_DAYS": "0"},
     )
     try:
         while not await keys(client, "lease"):  # noqa: ASYNC110 - another process sets it

@@ -13,11 +13,11 @@ from fuseline.bridge.admission import FIRST_SECONDS
 from fuseline.bridge.recorder import Recorder
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError, BackendUnavailableError
-from fuseline.core.fold import initial
 from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.logs import get_logger
+from fuseline.projections.origin import load_origin
 from fuseline.projections.store import fold_rest, load_circuits
 
 if TYPE_CHECKING:
@@ -124,7 +124,9 @@ class Loads:
             await register(
                 host.backend, breaker.name, breaker.config, host.worker, endpoint=breaker.endpoint
             )
-        return circuit if circuit is not None and circuit.removed else initial()
+        if circuit is not None and circuit.removed:
+            return circuit
+        return (await load_origin(host.backend, breaker.keys)).circuit
 
     async def reload(self, breakers: Sequence[CircuitBreaker]) -> None:
         """Loads many circuits again, after a gap in the feed or when the server is back."""

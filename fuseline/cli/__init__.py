@@ -66,6 +66,10 @@ _COMMANDS = {
         _Command("verify", "check", "verify_command", "Check"),
         _Command("rebuild", "check", "rebuild_command", "Check"),
         _Command("doctor", "doctor", "doctor", "Check"),
+        _Command("archive", "archive", "archive", "Keep"),
+        _Command("query", "archive", "query_command", "Keep"),
+        _Command("export", "transfer", "export_command", "Keep"),
+        _Command("import", "transfer", "import_command", "Keep"),
         _Command("agents", "agents", "agents", "Change"),
         _Command("tokens", "tokens", "tokens", "Change"),
     )

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from fuseline.cli import look
+from fuseline.cli.archive import To, store_of
+from fuseline.cli.check_archive import verify_archive
 from fuseline.cli.exits import Exit
 from fuseline.cli.force import default_actor
 from fuseline.cli.options import Options
@@ -30,13 +32,23 @@ _Agent = Annotated[
 ]
 
 
-def verify_command(options: Options, agent: _Agent = None) -> None:
+def verify_command(
+    options: Options,
+    agent: _Agent = None,
+    archive: Annotated[
+        bool,
+        typer.Option("--archive", help="The archive instead: hashes, files, each entry once."),
+    ] = False,
+    source: To = None,
+) -> None:
     """Fold the log again and compare: does every projection say what its events say?
 
     Changes nothing. Exit code 0: all are equal, 1: not.
     """
 
     async def command(backend: Backend) -> int:
+        if archive:
+            return await verify_archive(options, backend, store_of(source), agent)
         agents = await _agents(backend, agent)
         with counting("Verifying", await _events(backend, agents), options) as count:
             results = [await verify(backend, keys, count) for keys in agents]
@@ -125,16 +137,18 @@ def _show_verified(console: Console, results: Sequence[Verification]) -> None:
             )
     events = sum(result.events for result in results)
     outcomes = sum(result.outcomes for result in results)
+    trimmed = sum(result.trimmed for result in results)
+    before = f" on top of what {trimmed} trimmed ones came to" if trimmed else ""
     if not results:
         console.print("No agents yet, so nothing to verify.")
     elif bad:
-        console.print(f"{len(bad)} of {_agent_count(len(results))} differ from their logs.")
+        console.print(f"{len(bad)} of {look.agent_count(len(results))} differ from their logs.")
         if any(result.differences for result in bad):
             console.print("`fuseline rebuild` folds them anew.")
     else:
         console.print(
-            f"[green]✓[/] {_agent_count(len(results))}: {events} events folded again "
-            f"({outcomes} outcomes, each once), no difference."
+            f"[green]✓[/] {look.agent_count(len(results))}: {events} events folded again "
+            f"({outcomes} outcomes, each once){before}, no difference."
         )
 
 
@@ -172,10 +186,6 @@ def _show_rebuilt(console: Console, results: Sequence[Rebuild]) -> None:
         console.print("No agents yet, so nothing to rebuild.")
     elif done:
         console.print(
-            f"[green]✓[/] {_agent_count(len(done))} rebuilt from "
+            f"[green]✓[/] {look.agent_count(len(done))} rebuilt from "
             f"{sum(result.events for result in done)} events."
         )
-
-
-def _agent_count(number: int) -> str:
-    return "1 agent" if number == 1 else f"{number} agents"

@@ -149,3 +149,8 @@ def sparkline(circuit: Circuit, now_ms: int, width: int = 15) -> Text:
 def notice(text: str, *, style: str = "yellow") -> Text:
     """A line that wants to be seen."""
     return Text(f"! {text}", style=style)
+
+
+def agent_count(number: int) -> str:
+    """How many agents, in words."""
+    return "1 agent" if number == 1 else f"{number} agents"

@@ -17,7 +17,8 @@ from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import circuit_document, iso
 from fuseline.projections.overview import overview
-from fuseline.projections.replay import log_info, state_at
+from fuseline.projections.past import state_at
+from fuseline.projections.replay import log_info
 
 
 def state(
@@ -37,25 +38,38 @@ def state(
             past = await state_at(backend, agent, at_ms, count)
         if options.as_json:
             look.print_json(
-                {"at": iso(at_ms), "at_ms": at_ms, "events": past.events, "missing": past.missing}
+                {
+                    "at": iso(at_ms),
+                    "at_ms": at_ms,
+                    "events": past.events,
+                    "missing": past.missing,
+                    "trimmed_before_ms": past.trimmed_before_ms,
+                }
                 | circuit_document(agent, past.circuit, at_ms)
             )
             return
         console = look.console()
         head = Text.assemble((agent, "bold"), "  ")
-        if not past.events:
+        if not past.events and not past.missing and past.trimmed_before_ms is None:
             head.append("nothing had happened yet", style="dim")
         else:
             head.append_text(look.state_text(past.circuit.state))
         head.append(f"  at {clock(at_ms, with_date=True, millis=True)}", style="dim")
         look.show(console, head)
-        if past.missing:
+        if past.from_history:
+            console.print(
+                look.notice(
+                    f"Trimmed before {clock(past.trimmed_before_ms or 0, with_date=True)}: state, "
+                    "mode and settings are what the history tells, the figures are gone."
+                )
+            )
+        elif past.missing:
             console.print(
                 look.notice(
                     f"The log has lost {past.missing} entries; this is folded from the rest."
                 )
             )
-        if past.events:
+        if past.events or past.from_history or past.trimmed_before_ms is not None:
             look.show(console, details(past.circuit, at_ms))
 
     run(options, command)

@@ -12,12 +12,14 @@ from fuseline.cli import look
 from fuseline.cli.lines import LinePrinter, collapse
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
-from fuseline.cli.times import TIME_HELP, parse_time
+from fuseline.cli.times import TIME_HELP, clock, parse_time
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.projections.following import follow, mark
+from fuseline.projections.origin import load_origin
 from fuseline.projections.overview import overview
 from fuseline.projections.timeline import (
+    CHANGES,
     Item,
     Kind,
     newest_first,
@@ -76,6 +78,8 @@ def timeline(
         if options.as_json and not go_on:
             look.print_json(await printer.document(items))
             return
+        if not options.as_json:
+            await _say_trimmed(backend, agent, console, items, since_ms, wanted)
         await printer.show(items)
         if go_on:
             shown = {item.id for item in items}
@@ -106,6 +110,24 @@ async def _enough(
                 break
             items.append(item)
     return items[::-1]
+
+
+async def _say_trimmed(
+    backend: Backend,
+    agent: str,
+    console: Console,
+    items: list[Item],
+    since_ms: int,
+    kinds: frozenset[Kind],
+) -> None:
+    """Where the range reaches back beyond what is kept of the log."""
+    origin = await load_origin(backend, backend.keys.agent(agent))
+    kept_ms = origin.position[0]
+    if not origin.trimmed or since_ms >= kept_ms or kinds <= CHANGES:
+        return
+    if since_ms or not items or items[0].at_ms <= kept_ms:
+        when = clock(kept_ms, with_date=True)
+        console.print(look.notice(f"Trimmed before {when}: calls of before are gone, changes not."))
 
 
 def _say_nothing(console: Console, agent: str, *, limited: bool) -> None:

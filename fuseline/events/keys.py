@@ -51,6 +51,7 @@ class AgentKeys(NamedTuple):
     history: str
     probes: str
     counts: str
+    origin: str
 
 
 class ShardKeys(NamedTuple):
@@ -64,6 +65,8 @@ class ShardKeys(NamedTuple):
     lease: str
     fence: str
     agents: str
+    archive: str
+    readers: str
 
 
 class TaskKeys(NamedTuple):
@@ -155,6 +158,7 @@ class Keys:
                 f"{tag}:history:{name}",
                 f"{tag}:probes:{name}",
                 f"{tag}:counts:{name}",
+                f"{tag}:origin:{name}",
             )
             if len(self._agents) >= _MOST_KNOWN:
                 self._agents.clear()  # names that were only asked for must not pile up
@@ -183,6 +187,8 @@ class Keys:
             f"{tag}:lease",
             f"{tag}:fence",
             f"{tag}:agents",
+            f"{tag}:archive",
+            f"{tag}:readers",
         )
 
 

@@ -11,10 +11,10 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 5
+BUILD = 6
 
 _PARTS = (
-    *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep"),
+    *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep", "retention"),
     *("tasks", "tasks_take", "tasks_settle", "tasks_tidy"),
 )
 

@@ -29,6 +29,7 @@ async def key_types(backend: Backend, agents: list[AgentKeys]) -> Finding:
         "history": "stream",
         "probes": "zset",
         "counts": "hash",
+        "origin": "hash",
     }
     wrong = []
     for start in range(0, len(agents), 250):

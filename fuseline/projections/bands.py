@@ -8,8 +8,10 @@ from fuseline.core.circuit import CircuitState, ModeChanged, Transition
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode
 from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys
 from fuseline.projections.buckets import check_range
 from fuseline.projections.history import changes, last_change
+from fuseline.projections.origin import load_origin
 
 MAX_BANDS = 5000
 _MOST_READ = 20_000
@@ -47,8 +49,7 @@ async def bands(
         BackendUnavailableError: the server does not answer.
     """
     check_range(since_ms, until_ms)
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_BANDS:
-        raise ConfigError("limit", limit, f"a whole number from 1 to {MAX_BANDS}")
+    _check_limit(limit)
     agent = backend.keys.agent(name)
     top = await last_change(backend, agent, until_ms - 1)
     found: list[Transition | ModeChanged] = []
@@ -81,8 +82,23 @@ async def bands(
             break
     found.reverse()
     start_ms = found[0].at_ms if truncated and found else since_ms
+    if None in (state, mode):
+        # The history was read to its end; what was before that may have been trimmed.
+        start_ms = max(start_ms, await _kept_ms(backend, agent, until_ms))
+        truncated |= start_ms > since_ms
     first = (state or _before(found), Mode.AUTO if mode is None else mode)
     return Bands(_joined(found, first, start_ms, until_ms), truncated)
+
+
+def _check_limit(limit: int) -> None:
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_BANDS:
+        raise ConfigError("limit", limit, f"a whole number from 1 to {MAX_BANDS}")
+
+
+async def _kept_ms(backend: Backend, agent: AgentKeys, until_ms: int) -> int:
+    """From when on the history of a range is kept; 0: from its start, or not at all."""
+    kept_ms = (await load_origin(backend, agent)).history_ms
+    return kept_ms if kept_ms < until_ms else 0
 
 
 def _before(found: list[Transition | ModeChanged]) -> CircuitState:

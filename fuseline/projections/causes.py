@@ -20,6 +20,7 @@ from fuseline.projections.contributions import (
 )
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes
+from fuseline.projections.origin import load_origin
 from fuseline.projections.revisions import ConfigBook
 from fuseline.projections.scanning import MAX_SEQ, Id, id_before, scan
 from fuseline.projections.spans import read_back, read_spans
@@ -163,6 +164,9 @@ class Causes:
         found = of_round(entries, config, begun.revision, begun.at_ms, begun.epoch, end)
         successes = sum(isinstance(e, Outcome) and not e.result for _, _, e in found)
         self.complete = self.complete and successes == change.figures.probe_successes
+        origin = await load_origin(self._backend, self._agent)
+        if origin.position >= (begun.at_ms, 0):  # the round began before what is kept
+            self.complete = False
         return found
 
     @property

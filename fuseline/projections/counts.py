@@ -158,6 +158,8 @@ class _Counting:
         self.complete_to_ms = to_ms
 
     async def run(self) -> None:
+        if self._from_ms < self._units.cut_ms:
+            self._incomplete_before(min(self._to_ms, self._units.cut_ms))
         await self._add_units()
         few, many = joined(self._few), joined(self._many)
         if self._units.trimmed:

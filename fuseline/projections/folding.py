@@ -8,7 +8,6 @@ from typing import Any
 from fuseline.core.circuit import Rebuilt
 from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.core.events import Tick
-from fuseline.core.fold import initial
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
@@ -16,8 +15,9 @@ from fuseline.events.keys import AgentKeys
 from fuseline.events.log import parse_entries
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire, translate
+from fuseline.projections.origin import load_origin
 from fuseline.projections.reading import Wave, read_wave
-from fuseline.projections.replay import counting_anew, log_info, refold
+from fuseline.projections.replay import refold
 from fuseline.projections.rollups import replace_counts
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.store import Commit, commit_call, load_counted
@@ -150,7 +150,8 @@ class Folding:
             if len(reply) > count:
                 shard.notice([agent.name])
             checkpoint = shard.circuits[agent.name].checkpoint
-            if checkpoint != "0-0" and (not reply or reply.pop(0)[0] != checkpoint.encode()):
+            is_stored = checkpoint != "0-0" and agent.name not in shard.unstored
+            if is_stored and (not reply or reply.pop(0)[0] != checkpoint.encode()):
                 await self._fold_anew(shard, agent)
                 continue
             commit = shard.fold(agent, parse_entries(reply))
@@ -190,7 +191,8 @@ class Folding:
             return
         for agent, counted in zip(agents, found, strict=True):
             if counted is None:
-                shard.put(agent.name, initial(), stored=False)
+                origin = await load_origin(self._backend, agent, self._wire)
+                shard.put(agent.name, origin.circuit, origin.tally, stored=False)
             else:
                 shard.put(agent.name, *counted, stored=True)
 
@@ -201,15 +203,13 @@ class Folding:
         base = "" if stored is None else stored.decode()
         if base and await self._take_back(shard, agent, base):
             return
-        info = await log_info(self._backend, agent, self._wire)
-        tally = counting_anew(info)
-        replay = await refold(self._backend, agent, tally=tally, wire=self._wire)
-        circuit = replay.circuit
+        replay = await refold(self._backend, agent, wire=self._wire)
+        circuit, tally = replay.circuit, replay.tally
         was = shard.circuits[agent.name].checkpoint if agent.name in shard.circuits else base
         now_ms = self._backend.clock.now_ms()
         note = Rebuilt(now_ms, circuit.checkpoint, was, "the log has lost events")
         _log.error("log_lost_events", agent=agent.name, was=was, now=circuit.checkpoint)
-        counts = (agent, replay.rollups, tally.begin_ms, self._wire)
+        counts = (agent, replay.rollups, replay.reach, self._wire)
         try:
             stale = await replace_counts(self._backend, shard.keys, shard.token, *counts)
         except WrongKeyTypeError as error:

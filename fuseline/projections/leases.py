@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
+from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import ShardKeys
 from fuseline.events.logs import get_logger
@@ -16,6 +17,10 @@ LEASE_MS = 2000
 RENEW_SECONDS = 0.5
 
 _log = get_logger("projector")
+
+
+class LostLeaseError(BackendError):
+    """A shard's lease is another's by now; nothing was done under it."""
 
 
 def lease_call(

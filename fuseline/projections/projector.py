@@ -5,19 +5,22 @@ carried out only under the shard's current fencing token and on top of the very 
 folded from.
 """
 
+import os
 from time import monotonic
 
 import anyio
 
 from fuseline.core.circuit import NEVER_MS
 from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
+from fuseline.core.retention import Retention
 from fuseline.events.backend import Backend
 from fuseline.events.log import parse_wake
 from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command
 from fuseline.projections.folding import Folding
-from fuseline.projections.leases import RENEW_SECONDS, Leases
+from fuseline.projections.leases import RENEW_SECONDS, Leases, LostLeaseError
 from fuseline.projections.shard import ShardProjection
+from fuseline.projections.trimming import Trimmer
 
 SWEEP_SECONDS = 30.0
 """How often all checkpoints are compared with the ends of their streams."""
@@ -25,10 +28,14 @@ SWEEP_SECONDS = 30.0
 WAVE_EVENTS = 2000
 """Events folded at a time inside a worker: a few ms. A process of its own takes more."""
 
+TRIM_SECONDS = 60.0
+"""How often what is too old is looked for."""
+
 _BLOCK_SECONDS = 0.5
 _HINTS_SECONDS = 1.0
 _RETRY_SECONDS = 0.1
 _RELEASE_SECONDS = 1.0
+_LEAST_TRIMMED, _MOST_TRIMMED = 100, 5000  # entries at a time
 
 _log = get_logger("projector")
 
@@ -40,16 +47,31 @@ class Projector:
         backend: the namespace.
         owner: name in the leases, e.g. host and process id.
         wave_events: events folded between two turns of the event loop's other tasks.
+        retention: what is kept; None: as the environment says.
+
+    Raises:
+        ConfigError: a variable of the retention is not allowed.
     """
 
-    def __init__(self, backend: Backend, owner: str, wave_events: int = WAVE_EVENTS) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        owner: str,
+        wave_events: int = WAVE_EVENTS,
+        retention: Retention | None = None,
+    ) -> None:
+        if retention is None:
+            retention = Retention.from_env(os.environ)
         self._backend = backend
         self._wires = (
             backend.make_wire(),
             backend.make_wire(),
+            backend.make_wire(),
             backend.make_wire(_BLOCK_SECONDS),
         )
-        work_wire, lease_wire, self._wake_wire = self._wires
+        work_wire, lease_wire, trim_wire, self._wake_wire = self._wires
+        step = max(_LEAST_TRIMMED, min(wave_events // 4, _MOST_TRIMMED))
+        self._trimmer = Trimmer(backend, trim_wire, retention, step)
         self._folding = Folding(backend, work_wire, wave_events)
         self._leases = Leases(backend, owner, lease_wire)
         self._shards: dict[int, ShardProjection] = {}
@@ -74,6 +96,7 @@ class Projector:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_leases)
                 tasks.start_soon(self._work)
+                tasks.start_soon(self._keep_trimmed)
         finally:
             with anyio.move_on_after(_RELEASE_SECONDS, shield=True):
                 try:
@@ -98,6 +121,18 @@ class Projector:
             except BackendError as error:
                 _log.warning("projector_waits_for_server", error=str(error))
             await anyio.sleep(RENEW_SECONDS)
+
+    async def _keep_trimmed(self) -> None:
+        while True:
+            await anyio.sleep(TRIM_SECONDS)
+            for shard in list(self._shards.values()):
+                try:
+                    await self._trimmer.trim_shard(shard.keys, shard.token)
+                except LostLeaseError:
+                    continue  # the other tasks find out
+                except BackendError as error:
+                    _log.warning("trimming_waits_for_server", error=str(error))
+                    break
 
     async def _work(self) -> None:
         while True:

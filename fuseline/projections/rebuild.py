@@ -21,16 +21,15 @@ from fuseline.projections.codec import decode_circuit
 from fuseline.projections.leases import LEASE_MS, lease_call
 from fuseline.projections.replay import (
     OnEvents,
+    OvertakenError,
     Replay,
-    counting_anew,
-    incomplete_start,
     log_info,
     refold,
     refold_more,
 )
-from fuseline.projections.rollups import replace_counts
+from fuseline.projections.rollups import load_all, replace_counts
 from fuseline.projections.store import Commit, commit_call
-from fuseline.projections.tally import Tally
+from fuseline.projections.units import span_of
 
 _AGENTS_PER_COMMIT = 50
 _RELEASE_SECONDS = 1.0
@@ -76,7 +75,8 @@ async def rebuild(
         agents: whose projections.
         owner: name in the shard's lease while it is held here.
         reason: stands in the history.
-        incomplete: also rebuild from a log that has lost entries; what they said is lost then.
+        incomplete: also rebuild from a log that has lost entries; what they said is lost then, and
+            the log counts as whole from there on.
         on_events: told of progress.
 
     Raises:
@@ -100,7 +100,6 @@ class _Ready(Struct):
 
     agent: AgentKeys
     replay: Replay
-    tally: Tally
     missing: int
 
 
@@ -150,26 +149,21 @@ class _Job:
 
     async def _prepare(self, agent: AgentKeys, incomplete: bool) -> _Ready | Rebuild:
         info = await log_info(self._backend, agent, self._wire)
-        start: Circuit | None = None
-        if info.missing:
-            if not incomplete:
-                return Rebuild(
-                    agent=agent.name,
-                    missing=info.missing,
-                    problem=f"the log has lost {info.missing} entries; folding the rest would "
-                    "forget what they said (--incomplete does it nevertheless)",
-                )
-            start = await incomplete_start(self._backend, agent, self._wire)
-        tally = counting_anew(info)
+        if info.missing and not incomplete:
+            return Rebuild(
+                agent=agent.name,
+                missing=info.missing,
+                problem=f"the log has lost {info.missing} entries; folding the rest would "
+                "forget what they said (--incomplete does it nevertheless)",
+            )
         replay = await refold(
             self._backend,
             agent,
-            start=start,
-            tally=tally,
+            incomplete=incomplete,
             on_events=self._on_events,
             wire=self._wire,
         )
-        return _Ready(agent, replay, tally, info.missing)
+        return _Ready(agent, replay, info.missing)
 
     async def _store(self, ready: Sequence[_Ready], token: int) -> list[Rebuild]:
         """Folds what has come meanwhile and commits; the lease is held."""
@@ -181,9 +175,11 @@ class _Job:
             if monotonic() - renewed_at > LEASE_MS / 4000:
                 renewed_at = monotonic()
                 await self._call_lease(token)
-            await refold_more(
-                self._backend, agent, replay, f"({replay.circuit.checkpoint}", wire=self._wire
-            )
+            try:
+                await refold_more(self._backend, agent, replay, wire=self._wire)
+            except OvertakenError as error:
+                results[agent.name] = Rebuild(agent=agent.name, problem=str(error))
+                continue
             (stored,) = await self._wire.call_many([("HMGET", agent.circuit, "checkpoint", "blob")])
             if isinstance(stored, Exception):
                 results[agent.name] = Rebuild(agent=agent.name, problem=str(translate(stored)))
@@ -193,6 +189,8 @@ class _Job:
             now_ms = self._backend.clock.now_ms()
             note = Rebuilt(now_ms, circuit.checkpoint, previous, self._reason)
             try:
+                if item.missing:
+                    await self._accept(item, token)
                 stale = await self._write_counts(item, token)
             except WrongKeyTypeError as error:
                 results[agent.name] = Rebuild(agent=agent.name, problem=str(error))
@@ -205,7 +203,7 @@ class _Job:
                     [note],
                     view_changed=True,
                     anew=True,
-                    tally=item.tally,
+                    tally=replay.tally,
                     stale=stale,
                 )
             )
@@ -221,11 +219,25 @@ class _Job:
             results[name] = Rebuild(agent=name, problem=problem)
         return list(results.values())
 
+    async def _accept(self, item: _Ready, token: int) -> None:
+        """What the log has lost counts as trimmed from now on: the fold begins where it began."""
+        origin = item.replay.origin
+        origin.at = origin.at or "0-0"
+        trimmed = origin.trimmed + item.missing
+        # Counts of before are still good.
+        counted = await load_all(self._backend, item.agent, self._wire)
+        starts = [start for start, _ in map(span_of, counted)]
+        origin.begun_ms = min([*starts, origin.begun_ms] if origin.begun_ms else starts, default=0)
+        keys = (self._shard.lease, item.agent.origin)
+        arguments = (token, *origin.fields(), "trimmed", trimmed)
+        if await self._backend.fcall("accept", keys, arguments, self._wire) == b"FENCED":
+            raise self._taken()
+
     async def _write_counts(self, item: _Ready, token: int) -> list[str]:
         """Writes the rollups; returns the units that the commit has to delete."""
-        rollups, first_ms = item.replay.rollups, item.tally.begin_ms
+        rollups, reach = item.replay.rollups, item.replay.reach
         stale = await replace_counts(
-            self._backend, self._shard, token, item.agent, rollups, first_ms, self._wire
+            self._backend, self._shard, token, item.agent, rollups, reach, self._wire
         )
         if stale is None:
             raise self._taken()

@@ -1,4 +1,8 @@
-"""Folding an agent's log again from the start of what is kept."""
+"""Folding an agent's log again from the start of what is kept.
+
+A trim may overtake a slow fold. Each page is read together with the id up to which the log is
+trimmed by then; where that has passed what was folded, folding begins again at the new origin.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +13,27 @@ from msgspec import Struct, field
 from redis.exceptions import ResponseError
 
 from fuseline.core.circuit import Circuit
-from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.errors import BackendError
 from fuseline.core.events import Outcome
-from fuseline.core.fold import advance, fold_in_place, initial
+from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.agents import read_agent
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import Entry, read_all
+from fuseline.events.log import Entry, parse_entries
 from fuseline.events.wire import Wire, translate
-from fuseline.projections.tally import Rollups, Tally
+from fuseline.projections.origin import Origin, load_origin
+from fuseline.projections.tally import Reach, Rollups, Tally
 
 OnEvents = Callable[[int], None]
 """Called with the number of events folded since the last time; for progress bars."""
 
 _SAMPLES = 5
+_PAGE = 5000
+
+
+class OvertakenError(BackendError):
+    """Entries that were still to be folded have been trimmed meanwhile."""
 
 
 class LogInfo(Struct, frozen=True):
@@ -31,26 +41,25 @@ class LogInfo(Struct, frozen=True):
 
     Attributes:
         length: entries that are kept.
-        missing: entries that were there once and are not any more.
+        missing: entries that were lost: they are not there any more, and were not trimmed.
+        trimmed: entries that retention has taken off.
         first_id: id of the first entry kept; "" without one.
         last_id: id of the last entry kept; "" without one.
     """
 
     length: int = 0
     missing: int = 0
+    trimmed: int = 0
     first_id: str = ""
     last_id: str = ""
-
-
-def counting_anew(info: LogInfo) -> Tally:
-    """The tally to fold a log with from its start; what it has lost cannot be counted again."""
-    return Tally(parse_id(info.first_id)[0] if info.missing and info.first_id else -1)
 
 
 class Replay(Struct):
     """A circuit folded from the start of the log.
 
     Attributes:
+        origin: what it was folded from.
+        reach: which units are counted whole.
         events: entries folded.
         outcomes: how many of them were outcomes of calls.
         duplicates: outcomes that carry a (worker, sequence number) the log had before.
@@ -59,8 +68,10 @@ class Replay(Struct):
         rollups: the units closed so far.
     """
 
+    origin: Origin
     circuit: Circuit
-    tally: Tally | None = None
+    tally: Tally
+    reach: Reach
     rollups: Rollups = field(default_factory=dict)
     events: int = 0
     outcomes: int = 0
@@ -68,11 +79,16 @@ class Replay(Struct):
     duplicate_ids: list[str] = field(default_factory=list)
     last_sequence: dict[int, int] = field(default_factory=dict)
 
+    @classmethod
+    def beginning(cls, origin: Origin) -> Replay:
+        """Nothing folded yet."""
+        tally = origin.tally.copy()
+        return cls(origin, origin.circuit.copy(), tally, tally.reach)
+
     def take(self, entries: list[Entry]) -> None:
         """Folds the next entries."""
         fold_in_place(self.circuit, entries)
-        if self.tally is not None:
-            self.rollups.update(self.tally.take(entries))
+        self.rollups.update(self.tally.take(entries))
         self.events += len(entries)
         self._count(entries)
 
@@ -100,17 +116,29 @@ async def log_info(backend: Backend, agent: AgentKeys, wire: Wire | None = None)
         WrongKeyTypeError: the key is no stream.
         BackendUnavailableError: the server does not answer.
     """
-    (reply,) = await (wire or backend.wire).call_many([("XINFO", "STREAM", agent.events)])
+    # In this order: a trim in between must not look like a loss.
+    reply, trimmed = await (wire or backend.wire).call_many(
+        [("XINFO", "STREAM", agent.events), ("HGET", agent.origin, "trimmed")]
+    )
+    if isinstance(trimmed, Exception):
+        raise translate(trimmed) from trimmed
+    off = int(trimmed or 0)
     if isinstance(reply, Exception):
         if isinstance(reply, ResponseError) and "no such key" in str(reply).lower():
-            return LogInfo()
+            return LogInfo(trimmed=off)
         raise translate(reply) from reply
-    values = _pairs(reply)
+    return info_of(reply, off)
+
+
+def info_of(reply: list[Any], trimmed: int) -> LogInfo:
+    """What XINFO STREAM says of a log of which entries were trimmed."""
+    values = {reply[n].decode(): reply[n + 1] for n in range(0, len(reply), 2)}
     length = int(values.get("length", 0))
     first, last = values.get("first-entry"), values.get("last-entry")
     return LogInfo(
         length=length,
-        missing=max(0, int(values.get("entries-added", length)) - length),
+        missing=max(0, int(values.get("entries-added", length)) - length - trimmed),
+        trimmed=trimmed,
         first_id=first[0].decode() if first else "",
         last_id=last[0].decode() if last else "",
     )
@@ -121,90 +149,95 @@ async def refold(
     agent: AgentKeys,
     end: str = "+",
     *,
-    start: Circuit | None = None,
-    tally: Tally | None = None,
+    incomplete: bool = False,
     on_events: OnEvents | None = None,
     wire: Wire | None = None,
 ) -> Replay:
-    """Folds the log from its first entry to the id `end`, both included.
+    """Folds the log from where it begins to the id `end`, included.
 
     Args:
         backend: the namespace.
         agent: whose log.
         end: last id to fold; "+" for all there is now.
-        start: the circuit before the first entry; by default the initial one.
-        tally: counts the entries too, if given.
+        incomplete: if the log has lost entries and has no origin, begin with the settings of the
+            registry.
         on_events: told of progress.
         wire: connection to use.
+
+    Raises:
+        BackendError: the log or its origin cannot be read.
     """
-    replay = Replay(start or initial(), tally)
-    await refold_more(backend, agent, replay, "-", end, on_events=on_events, wire=wire)
-    return replay
+    while True:
+        origin = await _begin(backend, agent, wire, incomplete=incomplete)
+        replay = Replay.beginning(origin)
+        try:
+            await refold_more(backend, agent, replay, end, on_events=on_events, wire=wire)
+        except OvertakenError:
+            continue
+        return replay
 
 
 async def refold_more(
     backend: Backend,
     agent: AgentKeys,
     replay: Replay,
-    start: str,
     end: str = "+",
     *,
     on_events: OnEvents | None = None,
     wire: Wire | None = None,
 ) -> None:
-    """Folds further entries, from the id `start` on ("(id" excludes it)."""
-    async for page in read_all(backend, agent, start, end, wire=wire):
+    """Folds the entries beyond what is folded.
+
+    Raises:
+        OvertakenError: some of them were trimmed meanwhile.
+        BackendError: the log cannot be read.
+    """
+    wire = wire or backend.wire
+    while True:
+        raw, trimmed_to = await wire.call_many(
+            [
+                ("XRANGE", agent.events, f"({replay.circuit.checkpoint}", end, "COUNT", _PAGE),
+                ("HGET", agent.origin, "at"),
+            ]
+        )
+        for reply in (raw, trimmed_to):
+            if isinstance(reply, Exception):
+                raise translate(reply) from reply
+        if trimmed_to and id_after(trimmed_to.decode(), replay.circuit.checkpoint):
+            raise OvertakenError(f"the log of {agent.name!r} was trimmed meanwhile; run it again")
+        page = parse_entries(raw)
         replay.take(page)
         if on_events is not None:
             on_events(len(page))
+        if len(page) < _PAGE:
+            return
 
 
-class StateAt(Struct, frozen=True):
-    """A circuit as it was at a moment.
-
-    Attributes:
-        circuit: with the figures of the window at `at_ms`.
-        at_ms: the moment, in ms of Redis's clock.
-        events: entries folded to get there.
-        missing: entries the log no longer has; above 0 the answer is a guess from the rest.
-    """
-
-    agent: str
-    circuit: Circuit
-    at_ms: int
-    events: int
-    missing: int
-
-
-async def state_at(
-    backend: Backend, name: str, at_ms: int, on_events: OnEvents | None = None
-) -> StateAt:
-    """The circuit at a moment: the log folded up to it, then what time alone had decided by then.
-
-    Raises:
-        ConfigError: the agent's name is not allowed.
-        WrongKeyTypeError: a key is not what it should be.
-    """
-    agent = backend.keys.agent(name)
-    info = await log_info(backend, agent)
-    start = await incomplete_start(backend, agent) if info.missing else None
-    replay = await refold(backend, agent, str(at_ms), start=start, on_events=on_events)
-    circuit, _ = advance(replay.circuit, at_ms)
-    return StateAt(name, circuit.at(at_ms), at_ms, replay.events, info.missing)
+async def _begin(
+    backend: Backend, agent: AgentKeys, wire: Wire | None, *, incomplete: bool
+) -> Origin:
+    origin = await load_origin(backend, agent, wire)
+    if origin.at:
+        return origin
+    info = await log_info(backend, agent, wire)
+    if not info.missing:
+        return origin
+    circuit = await incomplete_start(backend, agent, wire) if incomplete else initial()
+    # What is lost cannot be counted again.
+    first_ms = parse_id(info.first_id)[0] if info.first_id else -1
+    return Origin(circuit=circuit, tally=Tally(first_ms), begun_ms=max(0, first_ms))
 
 
 async def incomplete_start(backend: Backend, agent: AgentKeys, wire: Wire | None = None) -> Circuit:
-    """Where to begin when the log has lost its beginning: with the settings of the registry."""
+    """Where to begin with a log that has lost its start: the settings of the registry.
+
+    Raises:
+        BackendError: the registry cannot be read.
+    """
     record = await read_agent(backend, agent.name, wire)
-    if record is None:
-        return initial(CircuitBreakerConfig())
-    return initial(record.config, record.revision)
+    return initial() if record is None else initial(record.config, record.revision)
 
 
 def id_after(one: str, other: str) -> bool:
     """Whether a stream id comes after another; "" comes before all."""
     return parse_id(one or "0-0") > parse_id(other or "0-0")
-
-
-def _pairs(flat: list[Any]) -> dict[str, Any]:
-    return {flat[n].decode(): flat[n + 1] for n in range(0, len(flat), 2)}

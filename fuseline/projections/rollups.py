@@ -11,7 +11,7 @@ from itertools import islice
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.wire import Wire
-from fuseline.projections.tally import UNITS, Rollups, Sum, decode_sum, parse_unit
+from fuseline.projections.tally import UNITS, Reach, Rollups, Sum, decode_sum, parse_unit
 
 _WRITTEN_AT_ONCE = 500
 _READ_AT_ONCE = 2000
@@ -72,7 +72,7 @@ async def replace_counts(
     token: int,
     agent: AgentKeys,
     rollups: Rollups,
-    first_ms: int,
+    reach: Reach,
     wire: Wire | None = None,
 ) -> list[str] | None:
     """Writes all rollups of a log that was folded anew, a few at a time; the commit comes after.
@@ -83,7 +83,7 @@ async def replace_counts(
         token: of the shard's lease.
         agent: whose counts.
         rollups: of all closed units.
-        first_ms: units that begin by then stay: the log has lost entries that they count.
+        reach: units out of it stay: they count entries that the log does not have any more.
         wire: connection to use.
 
     Returns:
@@ -101,7 +101,6 @@ async def replace_counts(
             return None
     return [
         name
-        for level, index in await load_all(backend, agent, wire)
-        if (name := unit_field((level, index))) not in rollups
-        and index * UNITS[level][1] > first_ms
+        for unit in await load_all(backend, agent, wire)
+        if (name := unit_field(unit)) not in rollups and reach.holds(unit)
     ]

@@ -181,7 +181,7 @@ class _Scanning:
         if self._newest and counted < self._high:
             yield [(counted, self._high, _PAGE)]
             self._high = min(self._high, counted)
-        first = max(self._low[0], units.known_ms) // _HOUR
+        first = max(self._low[0], units.first_ms) // _HOUR  # nothing is left before
         last = min(self._high[0], units.position[0]) // _HOUR
         asked = 0
         while first <= last and asked < _MOST_HOURS:

@@ -9,6 +9,7 @@ where much happens it need not be. All of it is a pure function of the log.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -120,6 +121,25 @@ _tally_decoder: msgspec.msgpack.Decoder[tuple[int, int, int, int, list[Sum]]] = 
     msgspec.msgpack.Decoder(tuple[int, int, int, int, list[Sum]])
 )
 
+
+class Reach(NamedTuple):
+    """Which units counting on from a tally counts whole.
+
+    Attributes:
+        begin_ms: units that begin by then lack entries that were never counted.
+        from_ms: units that end by then are closed, and not counted again.
+    """
+
+    begin_ms: int
+    from_ms: int
+
+    def holds(self, unit: tuple[int, int]) -> bool:
+        """Whether a unit, given by level and index, is among them."""
+        level, index = unit
+        width = UNITS[level][1]
+        return index * width > self.begin_ms and index >= self.from_ms // width
+
+
 Rollups = dict[str, bytes]
 """Closed units by their field in the hash of counts, e.g. ``h:485000``, as it stores them."""
 
@@ -147,6 +167,18 @@ class Tally(Struct):
     def position(self) -> tuple[int, int]:
         """The last entry counted, as numbers that compare."""
         return self.last_ms, self.last_seq
+
+    @property
+    def reach(self) -> Reach:
+        """Which units are counted whole if counting goes on from here."""
+        return Reach(self.begin_ms, self.last_ms)
+
+    def copy(self) -> Tally:
+        """An independent copy."""
+        sums = [Sum() for _ in self.sums]
+        for twin, own in zip(sums, self.sums, strict=True):
+            twin.add(own)
+        return Tally(self.begin_ms, self.last_ms, self.last_seq, sums)
 
     def take(self, entries: Sequence[Entry]) -> list[tuple[str, bytes]]:
         """Counts the next entries and returns the rollups of the units that they close.

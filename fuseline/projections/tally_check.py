@@ -11,7 +11,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 from fuseline.projections.rollups import Unit, load_all, unit_field
-from fuseline.projections.tally import UNITS, Rollups, Sum, Tally, decode_sum, parse_unit
+from fuseline.projections.tally import UNITS, Reach, Rollups, Sum, Tally, decode_sum, parse_unit
 
 _NAMED = 10
 
@@ -22,6 +22,7 @@ async def differing_units(
     stored: Tally,
     folded: Tally,
     rollups: Rollups,
+    reach: Reach,
     wire: Wire | None = None,
 ) -> list[tuple[str, Any, Any]]:
     """The first few units whose counts are not what the log says: name, stored, folded.
@@ -32,6 +33,7 @@ async def differing_units(
         stored: the tally as the projection holds it.
         folded: the tally after folding up to the same entry.
         rollups: the units that folding has closed.
+        reach: which units folding has counted whole.
         wire: connection to use.
 
     Raises:
@@ -40,15 +42,16 @@ async def differing_units(
     """
     found: dict[Unit, Any] = {}
     for unit, raw in (await load_all(backend, agent, wire)).items():
-        if _is_closed(unit, stored):
+        if reach.holds(unit) and _is_closed(unit, stored):
             found[unit] = _plain(_decode(unit, raw))
     wanted: dict[Unit, Any] = {}
     for name, raw in rollups.items():
-        if (known := parse_unit(name.encode())) is not None:
+        known = parse_unit(name.encode())
+        if known is not None and reach.holds(known) and _is_closed(known, stored):
             wanted[known] = _plain(_decode(known, raw))
     for tally, into in ((stored, found), (folded, wanted)):
         for level, (index, total) in enumerate(tally.open_units()):
-            if index * UNITS[level][1] > stored.begin_ms:
+            if reach.holds((level, index)) and index * UNITS[level][1] > stored.begin_ms:
                 into[level, index] = _plain(total)
     units = sorted(unit for unit in found | wanted if found.get(unit) != wanted.get(unit))
     return [(unit_field(unit), found.get(unit), wanted.get(unit)) for unit in units[:_NAMED]]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import log_info
 from fuseline.projections.rollups import Unit, load_sums
 from fuseline.projections.tally import HOURS, UNITS, Sum, Tally, decode_tally, parse_unit
@@ -27,10 +28,17 @@ class Units:
         first_ms: time of the first entry that the log still has.
         known_ms: time of the first entry that the log or the counts know.
         trimmed: whether the log once had entries before `first_ms`.
+        cut_ms: counts of before were deleted; 0: none were.
     """
 
     def __init__(
-        self, backend: Backend, agent: AgentKeys, tally: Tally, first_ms: int, known_ms: int | None
+        self,
+        backend: Backend,
+        agent: AgentKeys,
+        tally: Tally,
+        first_ms: int,
+        known_ms: int | None,
+        cut_ms: int = 0,
     ) -> None:
         self._backend = backend
         self._agent = agent
@@ -39,6 +47,7 @@ class Units:
         self.first_ms = first_ms
         self.known_ms = first_ms if known_ms is None else known_ms
         self.trimmed = known_ms is not None
+        self.cut_ms = cut_ms
         self._open = {
             (level, index): total
             for level, (index, total) in enumerate(tally.open_units())
@@ -62,6 +71,11 @@ class Units:
             fields = await backend.wire.call("HKEYS", agent.counts)
             known = [span_of(unit)[0] for unit in map(parse_unit, fields) if unit]
             known_ms = min([*known, first_ms])
+        elif info.trimmed:
+            origin = await load_origin(backend, agent)
+            known_ms = min(first_ms, max(origin.begun_ms, origin.cuts[HOURS]))
+            if origin.cuts[HOURS] > origin.begun_ms:
+                return cls(backend, agent, tally, first_ms, known_ms, origin.cuts[HOURS])
         return cls(backend, agent, tally, first_ms, known_ms)
 
     async def sums(self, units: Iterable[Unit]) -> dict[Unit, Sum]:

@@ -12,7 +12,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 from fuseline.projections.codec import decode_circuit
-from fuseline.projections.replay import LogInfo, OnEvents, id_after, log_info, refold
+from fuseline.projections.replay import LogInfo, OnEvents, Replay, id_after, log_info, refold
 from fuseline.projections.tally import Tally, decode_tally
 from fuseline.projections.tally_check import differing_units
 
@@ -36,7 +36,8 @@ class Verification(Struct, frozen=True, kw_only=True):
         checkpoint: up to where the projection is folded; "" if there is none yet.
         events: entries folded again.
         outcomes: how many of them were outcomes of calls.
-        missing: entries the log no longer has; above 0 nothing can be compared.
+        missing: entries the log has lost; above 0 nothing can be compared.
+        trimmed: entries that retention has taken off; what they came to is where folding begins.
         duplicates: outcomes counted twice, by (worker, sequence number).
         duplicate_ids: ids of the first few of them.
         differences: fields that differ.
@@ -48,6 +49,7 @@ class Verification(Struct, frozen=True, kw_only=True):
     events: int = 0
     outcomes: int = 0
     missing: int = 0
+    trimmed: int = 0
     duplicates: int = 0
     duplicate_ids: list[str] = []
     differences: list[Difference] = []
@@ -95,26 +97,35 @@ async def _verify(
     counted = decode_tally(stored.get("tally"))
     if counted is not None and counted.position != circuit.position:
         counted = None  # a release that does not count has folded on; nothing stands on it now
-    tally = None if counted is None else Tally(counted.begin_ms)
-    replay = await refold(
-        backend, agent, circuit.checkpoint, tally=tally, on_events=on_events, wire=wire
-    )
+    replay = await refold(backend, agent, circuit.checkpoint, on_events=on_events, wire=wire)
+    if replay.circuit.position > circuit.position:
+        # It took so long that what was to be compared is trimmed by now.
+        return await _verify(backend, agent, on_events, wire)
     differences: list[Difference] = []
     if not info.missing:
         differences = _compare(stored, circuit, replay.circuit)
-        if counted is not None and tally is not None:
-            units = await differing_units(backend, agent, counted, tally, replay.rollups, wire)
-            differences += [Difference(f"counts:{unit}", *sums) for unit, *sums in units]
+        if counted is not None:
+            differences += await _compare_counts(backend, agent, counted, replay, wire)
     return Verification(
         agent=agent.name,
         checkpoint=circuit.checkpoint,
         events=replay.events,
         outcomes=replay.outcomes,
         missing=info.missing,
+        trimmed=replay.origin.trimmed,
         duplicates=replay.duplicates,
         duplicate_ids=replay.duplicate_ids,
         differences=differences,
     )
+
+
+async def _compare_counts(
+    backend: Backend, agent: AgentKeys, counted: Tally, replay: Replay, wire: Wire | None
+) -> list[Difference]:
+    units = await differing_units(
+        backend, agent, counted, replay.tally, replay.rollups, replay.reach, wire
+    )
+    return [Difference(f"counts:{unit}", *sums) for unit, *sums in units]
 
 
 def _lost(info: LogInfo) -> str:

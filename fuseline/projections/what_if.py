@@ -22,6 +22,7 @@ from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, read_all
 from fuseline.projections.buckets import check_range
 from fuseline.projections.history import changes, last_change
+from fuseline.projections.readers import ReaderLease
 from fuseline.projections.replay import OnEvents
 from fuseline.projections.what_if_start import Start, find_start
 from fuseline.schemas.moments import iso
@@ -187,23 +188,25 @@ async def _folded(
     on_events: OnEvents | None,
 ) -> tuple[T, _About]:
     """Folds a range with something that takes entries; the history must come out of it again."""
-    for exact in (False, True):
-        range_ = await _Range.find(backend, name, since_ms, until_ms, exact=exact)
-        taker = make(range_.start, range_.since_ms, range_.until_ms)
-        events = 0
-        async for page in range_.pages(most):
-            taker.take(page)
-            events += len(page)
-            if on_events is not None:
-                on_events(len(page))
-        taker.finish()
-        try:
-            reproduced = await range_.check(taker.record)
-        except NotReproducedError:
-            if range_.start.exact:
-                raise
-        else:
-            return taker, _About(range_.since_ms, range_.until_ms, events, reproduced)
+    async with ReaderLease(backend, backend.keys.agent(name)) as lease:
+        for exact in (False, True):
+            range_ = await _Range.find(backend, name, since_ms, until_ms, exact=exact)
+            taker = make(range_.start, range_.since_ms, range_.until_ms)
+            events = 0
+            async for page in range_.pages(most):
+                await lease.renew("0-0")
+                taker.take(page)
+                events += len(page)
+                if on_events is not None:
+                    on_events(len(page))
+            taker.finish()
+            try:
+                reproduced = await range_.check(taker.record)
+            except NotReproducedError:
+                if range_.start.exact:
+                    raise
+            else:
+                return taker, _About(range_.since_ms, range_.until_ms, events, reproduced)
     raise AssertionError("an exact start is exact")
 
 

@@ -1,6 +1,7 @@
 """Where to begin folding for a range: the nearest moment at which the circuit is wholly known.
 
-A transition to CLOSED is one: the window is empty then, and the history tells the rest.
+A transition to CLOSED is one: the window is empty then, and the history tells the rest, but for
+what an adaptive breaker has learned. Where the kept log begins is another.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from fuseline.events.keys import AgentKeys
 from fuseline.projections.contributions import window_reach_ms
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
+from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import incomplete_start, log_info
 from fuseline.projections.timeline import Item, Position
 
@@ -69,7 +71,11 @@ async def find_start(
     if known is not None:
         return Start(known, f"({known.checkpoint}", since_ms)
     if not info.missing:
-        return Start(initial(), "-", since_ms)
+        origin = await load_origin(backend, agent)
+        if not origin.at:
+            return Start(initial(), "-", since_ms)
+        begin_ms = origin.position[0] + 1
+        return Start(origin.circuit.copy(), f"({origin.at}", max(since_ms, begin_ms))
     circuit = None if exact else await _at_first(backend, agent, first)
     if circuit is not None:
         # The window is right once everything it would have held is of entries that are kept.
@@ -107,6 +113,8 @@ async def _look_back(
             break
     if closing is None or closing.content.revision != beside.revision:  # type: ignore[union-attr]
         return None  # the settings of that time are not in the history any more
+    if beside.config is not None and beside.config.adaptive:
+        return None  # what it had learned by then is in no history
     return beside.circuit(closing)
 
 

@@ -250,7 +250,10 @@ class StateAt(Struct, frozen=True, kw_only=True):
     Attributes:
         at, at_ms: the instant.
         events: events that were folded to get there.
-        missing: events that the log no longer has; above 0 the answer is a guess from the rest.
+        missing: events that are not kept any more and that the answer lacks; above 0 it is what the
+            rest tells.
+        trimmed_before_ms: of instants before it only the history tells: state, mode and settings,
+            without figures; null: the log is kept from its start.
         circuit: as it was.
         settings: in force then.
         nearness: each rule with its figure and threshold then.
@@ -261,6 +264,7 @@ class StateAt(Struct, frozen=True, kw_only=True):
     at_ms: Millis
     events: int
     missing: int
+    trimmed_before_ms: Millis | None
     circuit: CircuitSummary
     settings: dict[str, Any]
     nearness: list[Nearness]

@@ -22,17 +22,21 @@ from fuseline.bridge.tasks.worker import TaskWorker
 from fuseline.core.endpoint import Endpoint, RetryPolicy
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.events import Mode, OverrideSet
+from fuseline.core.retention import Retention
 from fuseline.events import agents
 from fuseline.events.backend import Backend
 from fuseline.events.glance import read_stored
 from fuseline.projections.feed import FeedReader
+from fuseline.projections.origin import load_origin
 from fuseline.projections.overview import overview
+from fuseline.projections.past import state_at
 from fuseline.projections.projector import Projector
+from fuseline.projections.readers import ReaderLease
 from fuseline.projections.rebuild import rebuild
-from fuseline.projections.replay import state_at
 from fuseline.projections.rollups import load_all
 from fuseline.projections.store import load_circuits
 from fuseline.projections.timeline import query
+from fuseline.projections.trimming import Trimmer
 from fuseline.projections.verify import verify
 from tests.bridge.agents.manners import answers, echoes
 from tests.bridge.agents.server import Agent, agent_at
@@ -249,6 +253,30 @@ async def test_the_projector_checks_and_rebuilds_under_its_file(users: Users) ->
                 projecting, backend.keys.shards[keys.shard], [keys], owner="me", reason="test"
             )
             assert done
+    assert users.denied() <= DONE_WITHOUT
+
+
+async def test_the_projector_trims_under_its_file_and_others_read_on(users: Users) -> None:
+    async with deployed(users) as backend:
+        await agents.register(backend, AGENT, FAST, "token:admin")
+        async with connected(users.url("worker"), users.namespace, projector=False) as manager:
+            breaker = manager.get(AGENT)
+            for _ in range(30):
+                await breaker.call(asyncio.sleep, 0)
+            await manager.flush()
+        await until_folded(backend, AGENT)
+        keys = backend.keys.agent(AGENT)
+        shard = backend.keys.shards[keys.shard]
+        async with as_user(users, "projector") as trimming:
+            token = int((await trimming.wire.call("GET", shard.lease)).split(b" ")[0])
+            kept = Retention(outcomes=10, history_days=1e-9, counts_days=1e-9, producer_days=1e-9)
+            done = await Trimmer(trimming, trimming.wire, kept, 100).trim_shard(shard, token)
+            assert (done.entries, done.producers) == (21, 1)
+            async with ReaderLease(trimming, keys):
+                assert (await verify(trimming, keys)).ok
+        assert (await state_at(backend, AGENT, await backend.learn_time())).circuit.calls == 30
+        async with as_user(users, "worker") as worker:
+            assert (await load_origin(worker, keys)).trimmed == 21
     assert users.denied() <= DONE_WITHOUT
 
 

@@ -65,11 +65,13 @@ def refused_by_role(users: Users) -> dict[str, list[tuple[str, ...]]]:
             ("FCALL", "fuseline_lease_1", "2", lease, shard_key(users, "fence")),
         ],
         "projector": [
-            *common[1:], ("FUNCTION", "LOAD", "x"), ("HGETALL", tokens), ("XLEN", tasks),
+            *[c for c in common if c[0] != "XTRIM"], ("FUNCTION", "LOAD", "x"),
+            ("HGETALL", tokens), ("XLEN", tasks),
             ("XADD", tasks, "*", "a", "b"), ("HSET", shard_key(users, "agents"), "a", "b"),
             ("FCALL", "fuseline_configure_1", "1", shard_key(users, "agents")),
             ("FCALL", "fuseline_override_1", "1", shard_key(users, "agents")),
-            ("FCALL", "fuseline_append_1", "1", shard_key(users, "producers")),
+            ("FCALL", "fuseline_append_1", "3", shard_key(users, "producers"),
+             shard_key(users, "dirty"), shard_key(users, "wake")),
         ],
         "api": [
             *common, ("FUNCTION", "LOAD", "x"), ("XADD", history, "*", "h", "x"),

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Outcome, Result
+from fuseline.core.retention import Retention
 from fuseline.events.agents import register
 from fuseline.events.backend import Backend
 from fuseline.projections.projector import Projector
@@ -19,7 +20,7 @@ async def projecting(
 ) -> AsyncIterator[Projector]:
     """A projector that runs, with connections of its own."""
     async with open_backend(url, namespace, shards) as backend:
-        projector = Projector(backend, owner)
+        projector = Projector(backend, owner, retention=Retention.forever())
         task = asyncio.create_task(projector.run())
         try:
             yield projector

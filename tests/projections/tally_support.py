@@ -21,8 +21,9 @@ from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.log import Entry
+from fuseline.projections.leases import lease_call
 from fuseline.projections.tally import Sum
-from tests.logbook import log_of
+from tests.logbook import folded, log_of
 from tests.projections.support import projecting, until_folded
 
 HOUR = 3_600_000
@@ -51,9 +52,20 @@ def _encoded(event: AnyEvent) -> bytes:
 
 async def fold(backend: Backend, url: str, namespace: str, agent: str) -> None:
     """Lets a projector fold everything, and ends it."""
-    async with contextlib.AsyncExitStack() as stack:
-        await stack.enter_async_context(projecting(url, namespace))
-        await until_folded(backend, agent)
+    done = False
+    while not done:  # it may have been ended between writing a tick and folding it
+        async with contextlib.AsyncExitStack() as stack:
+            await stack.enter_async_context(projecting(url, namespace))
+            await until_folded(backend, agent)
+        await fence(backend, agent)
+        done = await folded(backend, agent)
+
+
+async def fence(backend: Backend, agent: str) -> None:
+    """What an ended projector has sent and the server has not yet carried out is refused."""
+    shard = backend.keys.shards[backend.keys.shard_of(agent)]
+    token = await backend.fcall(*lease_call(shard, "nobody", 0, by_force=True))
+    await backend.fcall("release", (shard.lease,), (token,))
 
 
 def random_event(chance: random.Random) -> AnyEvent:

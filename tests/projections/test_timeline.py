@@ -13,8 +13,8 @@ from fuseline.events.agents import configure, override
 from fuseline.events.backend import Backend
 from fuseline.projections.explain import explain
 from fuseline.projections.following import follow, mark
+from fuseline.projections.past import state_at
 from fuseline.projections.reasons import why
-from fuseline.projections.replay import state_at
 from fuseline.projections.revisions import ConfigBook
 from fuseline.projections.store import load_circuits
 from fuseline.projections.timeline import (

@@ -4,21 +4,27 @@ import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from fuseline.core.circuit import CircuitState, Transition
+from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError, NotReproducedError
+from fuseline.core.events import ConfigChanged
 from fuseline.core.fold import initial
+from fuseline.core.retention import Retention
 from fuseline.core.what_if.comparing import Comparison, WhatIf
 from fuseline.core.what_if.patch import checked_patch
 from fuseline.core.what_if.search import Cost, Trial
 from fuseline.events.backend import Backend
 from fuseline.events.log import Entry
 from fuseline.projections import what_if as module
+from fuseline.projections.leases import lease_call
 from fuseline.projections.timeline import Kind, query
+from fuseline.projections.trimming import Trimmer
 from fuseline.projections.what_if import propose, what_if
 from fuseline.projections.what_if_start import find_start
-from tests.logbook import open_backend
+from tests.logbook import log_of, open_backend
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
 
 PATCH = {"failure_threshold": 3, "timeout_seconds": 2.0}
@@ -181,3 +187,33 @@ def test_settings_to_try_are_in_their_own_types_and_may_be_the_default() -> None
         "failure_threshold": 5,
         "timeout_seconds": 3.0,
     }
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+async def test_a_trimmed_log_begins_where_its_origin_stands(
+    backend: Backend, redis_url: str, namespace: str, adaptive: bool
+) -> None:
+    log = lively_log(random.Random(5), 1500)
+    if adaptive:
+        settings = CircuitBreakerConfig(adaptive=True, failure_rate_threshold=0.9)
+        log[:0] = [(log[0][0] - 1, 0, ConfigChanged(1, settings.to_wire(), "ann"))]
+        log = [one for n, one in enumerate(log) if n == 0 or not isinstance(one[2], ConfigChanged)]
+    await fill(backend, "a", log)
+    await fold(backend, redis_url, namespace, "a")
+    log = await log_of(backend, "a")  # with the ticks
+    until_ms = log[-1][0] + 10_000
+    since_ms = log[900][0] + 1
+    before = await what_if(backend, "a", {}, since_ms, until_ms)
+    shard = backend.keys.shards[backend.keys.shard_of("a")]
+    await backend.wire.call("HSETNX", shard.agents, "a", b"1 " + b"\x91\x90")
+    token = await backend.fcall(*lease_call(shard, "trimmer", 0, by_force=True))
+    kept = msgspec.structs.replace(Retention.forever(), outcomes=700)
+    trimmer = Trimmer(backend, backend.wire, kept, 500)
+    assert (await trimmer.trim_shard(shard, token)).entries > 500
+    found = await what_if(backend, "a", {}, since_ms, until_ms)
+    assert found.comparison.total == before.comparison.total
+    assert found.comparison.recorded == before.comparison.recorded
+    early = await what_if(backend, "a", {}, log[10][0], until_ms)
+    assert not early.complete
+    whole_log = await what_if(backend, "a", PATCH, since_ms, until_ms)
+    assert whole_log.comparison.until_ms == found.comparison.until_ms

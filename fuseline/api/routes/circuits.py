@@ -25,8 +25,8 @@ from fuseline.projections.documents import circuit_document, config_document
 from fuseline.projections.explain import explain
 from fuseline.projections.nearness import nearness
 from fuseline.projections.overview import AgentStatus, overview
+from fuseline.projections.past import state_at
 from fuseline.projections.reasons import why
-from fuseline.projections.replay import state_at
 from fuseline.projections.revisions import ConfigBook
 from fuseline.projections.timeline import Kind, query
 from fuseline.projections.word import wait_until_folded
@@ -148,6 +148,7 @@ async def get_circuit_at(services: Given, name: Name, at: Instant) -> StateAt:
         at_ms=at_ms,
         events=found.events,
         missing=found.missing,
+        trimmed_before_ms=found.trimmed_before_ms,
         circuit=summary_of(AgentStatus(agent=name, circuit=circuit), at_ms),
         settings=config_document(circuit.config),
         nearness=nearness(circuit, at_ms),

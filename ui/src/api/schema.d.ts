@@ -1642,7 +1642,10 @@ export interface components {
          *     Attributes:
          *     at, at_ms: the instant.
          *     events: events that were folded to get there.
-         *     missing: events that the log no longer has; above 0 the answer is a guess from the rest.
+         *     missing: events that are not kept any more and that the answer lacks; above 0 it is what the
+         *     rest tells.
+         *     trimmed_before_ms: of instants before it only the history tells: state, mode and settings,
+         *     without figures; null: the log is kept from its start.
          *     circuit: as it was.
          *     settings: in force then.
          *     nearness: each rule with its figure and threshold then.
@@ -1658,6 +1661,7 @@ export interface components {
             nearness: components["schemas"]["Nearness"][];
             open_left_seconds: number | null;
             settings: Record<string, unknown>;
+            trimmed_before_ms: number | null;
         };
         /**
          * StreamChanges

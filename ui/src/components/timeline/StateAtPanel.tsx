@@ -21,6 +21,11 @@ interface Props {
   onUnpin: () => void
 }
 
+/** Whether an instant lies before what is kept of the log, so that only the history tells of it. */
+function figuresAreGone(then: { at_ms: number; trimmed_before_ms: number | null }): boolean {
+  return then.trimmed_before_ms !== null && then.at_ms < then.trimmed_before_ms
+}
+
 /** The circuit as it was at an instant: the log folded up to there. */
 export function StateAtPanel({ agent, atMs, pinned, onUnpin }: Props) {
   const [settledMs] = useDebouncedValue(atMs, WAIT_MS)
@@ -61,8 +66,15 @@ export function StateAtPanel({ agent, atMs, pinned, onUnpin }: Props) {
               </Text>
             )}
           </Group>
-          <RuleBars row={data.circuit} nearness={data.nearness} />
-          {data.missing > 0 && (
+          {figuresAreGone(data) ? (
+            <Text size="xs" c="dimmed">
+              Trimmed before {exactTime(data.trimmed_before_ms ?? 0)}: state, mode and settings are
+              what the history tells, the figures are gone.
+            </Text>
+          ) : (
+            <RuleBars row={data.circuit} nearness={data.nearness} />
+          )}
+          {data.missing > 0 && !figuresAreGone(data) && (
             <Text size="xs" c="dimmed">
               {data.missing} events of before are not kept any more; this is what the rest tells.
             </Text>
@@ -84,7 +96,7 @@ export function StateAtLine({ agent, atMs }: Pick<Props, "agent" | "atMs">) {
     <div className={classes.readout} data-old={isPlaceholderData}>
       <span>{exactTime(data.at_ms)}</span>
       <StateBadge row={data.circuit} size="sm" />
-      {data.nearness
+      {(figuresAreGone(data) ? [] : data.nearness)
         .map((near) => ({ near, bar: barOf(near, data.circuit) }))
         .filter(({ bar }) => bar.threshold !== null)
         .map(({ near, bar }) => (

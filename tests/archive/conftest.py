@@ -1,0 +1,15 @@
+"""Fixtures of the tests of exports and of the archive."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.support import World
+
+
+@pytest.fixture
+def world(redis_url: str, namespace: str) -> Iterator[World]:
+    """A namespace of its own, for commands."""
+    made = World(redis_url, namespace)
+    yield made
+    made.close()

@@ -1,0 +1,88 @@
+"""Namespaces with a past, and everything that stands in one."""
+
+import random
+from typing import Any
+
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.retention import Retention
+from fuseline.events.agents import read_agent, register, remove
+from fuseline.events.backend import Backend
+from fuseline.events.codec import parse_id
+from fuseline.projections.leases import lease_call
+from fuseline.projections.tally import UNITS, parse_unit
+from fuseline.projections.trimming import Trimmer
+from tests.logbook import append, failure, outcome
+from tests.projections.support import projecting, until_folded
+from tests.projections.tally_support import fence, fill, lively_log
+
+LIVELY = ("one", "two", "three é", "four*")
+GONE = "gone"
+
+
+async def peopled(backend: Backend, url: str, seed: int = 1, events: int = 400) -> None:
+    """Some agents with lively logs, a trimmed one, one that was removed, one that never called."""
+    chance = random.Random(seed)
+    for name in LIVELY:
+        await fill(backend, name, lively_log(chance, events))
+    await register(backend, GONE, CircuitBreakerConfig(), "me")
+    await append(backend, GONE, [failure(), outcome()], producer=7)
+    for name in LIVELY:
+        shard = backend.keys.shards[backend.keys.shard_of(name)]
+        await backend.wire.call("HSET", shard.agents, name, b"1 \x91\x90")
+    await register(backend, "silent", CircuitBreakerConfig(), "me")
+    async with projecting(url, backend.keys.namespace_name):
+        await until_folded(backend, *LIVELY, GONE, "silent")
+        record = await read_agent(backend, GONE)
+        assert record is not None
+        await remove(backend, GONE, revision=record.revision, actor="me")
+        await until_folded(backend, GONE)
+    for name in (*LIVELY, GONE, "silent"):
+        await fence(backend, name)
+    await trim(backend, LIVELY[0], outcomes=events // 3)
+
+
+async def trim(backend: Backend, agent: str, **kept: float) -> None:
+    """One pass over an agent's shard, under a lease of its own."""
+    shard = backend.keys.shards[backend.keys.shard_of(agent)]
+    token = await backend.fcall(*lease_call(shard, "trimmer", 0, by_force=True))
+    forever: dict[str, Any] = dict.fromkeys(Retention.__struct_fields__, 0)
+    retention = Retention(**(forever | kept))
+    await Trimmer(backend, backend.wire, retention, 100).trim_shard(shard, token)
+    await backend.fcall("release", (shard.lease,), (token,))
+
+
+async def contents(backend: Backend) -> dict[str, Any]:
+    """What an export is to bring over, by key without the namespace."""
+    found: dict[str, Any] = {}
+    keys = await backend.wire.call("KEYS", f"{{{backend.keys.namespace_name}*")
+    for raw in sorted(keys):
+        key = raw.decode()
+        name = key.partition("}:")[2]
+        shard = key.partition("}:")[0].rpartition(".")[2]
+        kind = name.partition(":")[0]
+        if kind in ("events", "history"):
+            info = await backend.wire.call("XINFO", "STREAM", key)
+            values = dict(zip(info[::2], info[1::2], strict=True))
+            found[name] = (
+                await backend.wire.call("XRANGE", key, "-", "+"),
+                values[b"entries-added"],
+                values[b"last-generated-id"],
+            )
+        elif kind == "probes":
+            found[name] = await backend.wire.call("ZRANGE", key, 0, -1, "WITHSCORES")
+        elif kind in ("circuit", "origin", "counts", "agents", "producers", "tokens"):
+            flat = await backend.wire.call("HGETALL", key)
+            if flat:
+                found[f"{shard}:{name}"] = dict(zip(flat[::2], flat[1::2], strict=True))
+    return found
+
+
+def closed(units: dict[bytes, bytes], checkpoint: bytes) -> dict[bytes, bytes]:
+    """Counts of units that were over at a checkpoint."""
+    ms = parse_id(checkpoint)[0]
+    kept = {}
+    for name, raw in units.items():
+        unit = parse_unit(name)
+        if unit is not None and unit[1] < ms // UNITS[unit[0]][1]:
+            kept[name] = raw
+    return kept
