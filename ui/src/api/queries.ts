@@ -20,6 +20,7 @@ export const keys = {
   agent: (name: string) => ["agent", name] as const,
   circuit: (name: string) => ["circuit", name] as const,
   defaults: ["defaults"] as const,
+  tags: ["tags"] as const,
   tokens: ["tokens"] as const,
   version: ["version"] as const,
   health: ["health"] as const,

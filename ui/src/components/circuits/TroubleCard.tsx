@@ -2,8 +2,9 @@ import { Skeleton } from "@mantine/core"
 import { Link } from "@tanstack/react-router"
 import { lazy, memo, Suspense } from "react"
 import { useCircuit } from "../../api/queries"
-import { useCircuitRow } from "../../api/useStream"
+import { useCircuitRow, useIsOld } from "../../api/useStream"
 import { LOOKS, shownOf } from "../../lib/shown"
+import { LastSeen } from "../state/LastSeen"
 import { StateBadge } from "../state/StateBadge"
 import { TimeAgo } from "../state/TimeAgo"
 import classes from "./circuits.module.css"
@@ -20,10 +21,16 @@ const ControlMenu = lazy(() =>
 export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string }) {
   const row = useCircuitRow(agent)
   const { data } = useCircuit(agent)
+  const isOld = useIsOld()
   if (row === undefined) return null
   const shown = shownOf(row)
   return (
-    <article className={classes.card} data-tone={LOOKS[shown].tone} aria-label={agent}>
+    <article
+      className={classes.card}
+      data-tone={LOOKS[shown].tone}
+      data-old={isOld}
+      aria-label={agent}
+    >
       <div className={classes.cardHead}>
         <Link to="/agents/$name" params={{ name: agent }} className={classes.cardName}>
           {agent}
@@ -50,7 +57,7 @@ export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string 
       <div className={classes.cardFoot}>
         <Outlook row={row} />
         <span className={classes.since}>
-          <TimeAgo atMs={row.since_ms} />
+          {isOld ? <LastSeen /> : <TimeAgo atMs={row.since_ms} />}
         </span>
       </div>
     </article>
