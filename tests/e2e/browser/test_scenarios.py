@@ -7,6 +7,7 @@ from playwright.async_api import Locator, Page, expect
 from fuseline.api.access.roles import Role
 from tests.e2e.browser.conftest import Opens
 from tests.e2e.browser.running_up import BAD, GOOD, WORKER, Callers, Up
+from tests.waiting import eventually
 
 
 def badge_of(page: Page) -> Locator:
@@ -53,7 +54,7 @@ async def test_an_agent_from_the_form_opens_explains_itself_and_obeys(
     await expect(badge).to_contain_text("Open")
     state = page.get_by_role("region", name="State")
     await expect(state).to_contain_text("3 failures in a row (threshold 3); last failure http_503")
-    await expect(state).to_contain_text(re.compile(r"Tries again in \d+:\d\d with 3 calls"))
+    await expect(state).to_contain_text(re.compile(r"Tries again in \d+:\d\d with 3\scalls"))
     await expect(state).to_contain_text("3 of 3")
 
     await page.get_by_role("link", name="Explain the last transition").click()
@@ -79,7 +80,7 @@ async def test_an_agent_from_the_form_opens_explains_itself_and_obeys(
     entries = page.get_by_role("main").get_by_role("listitem")
     await expect(entries).to_have_count(4)
     for text, entry in zip(
-        ("it was repaired", "the figures may decide again", "tried by hand", "Registered"),
+        ("It was repaired", "The figures may decide again", "Tried by hand", "Registered"),
         await entries.all(),
         strict=True,
     ):
@@ -93,12 +94,31 @@ async def test_an_agent_from_the_form_opens_explains_itself_and_obeys(
 
 async def callers_see(callers: Callers, end: str) -> None:
     """Waits until a worker acts as the page says."""
-    from tests.waiting import eventually
-
     async def seen() -> bool:
         return await callers.call("billing") == [end]
 
     await eventually(seen)
+
+
+async def test_circuits_are_found_and_grouped_by_tag(visit: Opens, up: Up) -> None:
+    await up.register("invoices", None, tags=["money", "eu"])
+    await up.register("payouts", None, tags=["money"])
+    page = await visit("/?by=tag")
+    table = page.get_by_role("table", name="All circuits")
+    await expect(table.get_by_role("row", name=re.compile("^money"))).to_contain_text(
+        re.compile(r"2\scircuits")
+    )
+    await expect(table.get_by_role("link", name="invoices")).to_have_count(2)
+    await table.get_by_role("button", name=re.compile("^eu")).click()
+    await expect(table.get_by_role("link", name="invoices")).to_have_count(1)
+    # A tag that somebody gives elsewhere is there without loading the page again.
+    await up.ask("PATCH", "/agents/payouts", {"tags": ["money", "weekly"]})
+    await expect(table.get_by_role("row", name=re.compile("^weekly"))).to_be_visible()
+
+    await page.get_by_role("switch", name="Group by tag").click()
+    await page.get_by_role("combobox", name="Filter by tag").select_option("money")
+    await expect(page).to_have_url(re.compile(r"\?tag=money$"))
+    await expect(table.get_by_role("row")).to_have_count(3)  # with the head
 
 
 async def test_two_editors_see_both_versions_and_choose(visit: Opens, up: Up) -> None:
@@ -159,6 +179,7 @@ async def test_a_token_lets_in_and_a_viewer_may_only_look(
     await expect(page.get_by_role("button", name=re.compile("^Control"))).to_have_count(0)
     await expect(page.get_by_role("link", name="Tokens")).to_have_count(0)
     await page.get_by_role("link", name="Agents", exact=True).click()
+    await expect(page.get_by_role("heading", name="Agents", level=1)).to_be_visible()
     await expect(page.get_by_role("link", name="mail")).to_be_visible()
     await expect(page.get_by_role("link", name="New agent")).to_have_count(0)
 
