@@ -13,6 +13,7 @@ import redis
 
 from benchmarks import (
     away,
+    browser,
     executor,
     hot_path,
     probes,
@@ -27,6 +28,7 @@ from benchmarks.server import private_server
 
 PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "away": away.run,
+    "browser": browser.run,
     "executor": executor.run,
     "hot-path": hot_path.run,
     "probes": probes.run,

@@ -53,7 +53,9 @@ async def settled(page: Page) -> None:
 
 async def no_violation(page: Page, what: str, **options: Any) -> None:
     """Lets axe look at a page as it is."""
-    found = (await Axe().run(page, options={"resultTypes": ["violations"]} | options)).response["violations"]
+    found = (await Axe().run(page, options={"resultTypes": ["violations"]} | options)).response[
+        "violations"
+    ]
     told = "\n".join(
         f"{what}: {one['id']}: {node['html'][:200]} {node['failureSummary']}"
         for one in found
@@ -82,8 +84,11 @@ async def test_axe_finds_nothing(visit: Opens, scene: None, name: str) -> None:
 
 async def test_axe_finds_nothing_in_what_opens(visit: Opens, scene: None) -> None:
     page = await visit(f"/agents/{AGENT}/timeline?span=300000")
-    await page.get_by_role("button", name="Open").first.click()
-    await expect(page.get_by_role("region", name="Why this happened")).to_contain_text("Settings in force")
+    happened = page.get_by_role("region", name="What happened").get_by_role("button")
+    await happened.filter(has_text="failures in a row").first.click()
+    await expect(page.get_by_role("region", name="Why this happened")).to_contain_text(
+        "Settings in force"
+    )
     await no_violation(page, "explanation")
     await page.get_by_role("button", name="Control", exact=True).click()
     await expect(page.get_by_role("menuitem").first).to_be_visible()

@@ -14,7 +14,9 @@ async def tab_to(page: Page, wanted: Locator) -> None:
     """Goes on by Tab until something has the focus, which then is to be seen."""
     for _ in range(_MOST_TABS):
         if await wanted.count() and await wanted.evaluate("one => one === document.activeElement"):
-            style = "one => { const s = getComputedStyle(one); return s.outlineStyle + s.boxShadow }"
+            style = (
+                "one => { const s = getComputedStyle(one); return s.outlineStyle + s.boxShadow }"
+            )
             ring = await wanted.evaluate(style)
             border = await wanted.evaluate("one => getComputedStyle(one).borderColor")
             assert ring != "nonenone" or border, "the focus is not to be seen"
@@ -94,9 +96,7 @@ async def test_an_agent_is_created(visit: Opens, up: Up) -> None:
     assert kept["circuit_breaker_config"] == {"failure_threshold": 4}
 
 
-async def test_the_timeline_is_zoomed_and_explains(
-    visit: Opens, up: Up, callers: Callers
-) -> None:
+async def test_the_timeline_is_zoomed_and_explains(visit: Opens, up: Up, callers: Callers) -> None:
     agent = await callers.agent()
     await up.register("keys-timeline", agent)
     await callers.call("keys-timeline", 2)

@@ -94,6 +94,7 @@ async def test_an_agent_from_the_form_opens_explains_itself_and_obeys(
 
 async def callers_see(callers: Callers, end: str) -> None:
     """Waits until a worker acts as the page says."""
+
     async def seen() -> bool:
         return await callers.call("billing") == [end]
 

@@ -57,7 +57,7 @@ export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string 
       <div className={classes.cardFoot}>
         <Outlook row={row} />
         <span className={classes.since}>
-          {isOld ? <LastSeen /> : <TimeAgo atMs={row.since_ms} />}
+          {isOld ? <LastSeen /> : row.since_ms > 0 && <TimeAgo atMs={row.since_ms} />}
         </span>
       </div>
     </article>
