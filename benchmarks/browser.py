@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
-from itertools import cycle
+from itertools import cycle, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,9 @@ _WATCH = """() => {
     before = now
     requestAnimationFrame(() => requestAnimationFrame(() =>
       window.seen.push([now, performance.timeOrigin + performance.now()])))
-  }).observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true })
+  }).observe(document.querySelector("main"), {
+    subtree: true, childList: true, characterData: true,
+  })
 }"""
 
 _SCRIPT_BYTES = """() => performance.getEntriesByType("resource")
@@ -97,7 +99,7 @@ async def scrolled(page: Page, seconds: float) -> dict[str, float]:
     """Frames a second, and how long the page was busy at a stretch, while the list scrolls."""
     found = await page.evaluate(_SCROLL, seconds)
     frames, long = found["frames"], found["long"]
-    gaps = [after - before for before, after in zip(frames, frames[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(frames)]
     return {
         "fps": 1000 * len(gaps) / (frames[-1] - frames[0]),
         "frame_p99_ms": percentile(gaps, 0.99),

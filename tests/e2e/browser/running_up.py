@@ -59,6 +59,13 @@ class Up:
 
     async def start(self) -> None:
         """Starts it, and waits until it answers."""
+        self._launch()
+        self.url = await eventually(self._address, _START_SECONDS, 0.02)
+        self._port = int(self.url.rpartition(":")[2])
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            await eventually(lambda: self._answers(client), _START_SECONDS, 0.02)
+
+    def _launch(self) -> None:
         command = ["up", "--json", "--port", str(self._port), *self._arguments]
         # Not a pipe: nobody reads on, and a full one would stop it.
         with self._output.open("wb") as output:
@@ -70,10 +77,6 @@ class Up:
                 env=self._env,
                 start_new_session=True,
             )
-        self.url = await eventually(self._address, _START_SECONDS, 0.02)
-        self._port = int(self.url.rpartition(":")[2])
-        async with httpx2.AsyncClient(trust_env=False) as client:
-            await eventually(lambda: self._answers(client), _START_SECONDS, 0.02)
 
     def _address(self) -> str | None:
         assert self._process is not None

@@ -1,8 +1,8 @@
 """Every page as it looks, from a real demonstration: `python -m tests.e2e.browser.screenshots`.
 
-Light and dark, on a desktop and on a phone, as PNG files into a folder. With `--docs` also the few
-that the documentation shows, as WebP files into docs/images. Ends with 1 where a page complains or
-scrolls sideways.
+Light and dark, on a desktop and on a phone, as PNG files into a folder, if one is named. With
+`--docs` the few that the documentation shows, as WebP files into docs/images. Ends with 1 where a
+page complains or scrolls sideways.
 """
 
 import argparse
@@ -132,9 +132,25 @@ async def write_docs(browser: Browser, url: str) -> None:
         await page.context.close()
 
 
-async def main(folder: Path, *, docs: bool) -> int:
-    """Takes them all; the number of complaints."""
+async def write_all(browser: Browser, url: str, folder: Path) -> int:
+    """All of them; the number of complaints."""
     folder.mkdir(parents=True, exist_ok=True)
+    complaints = 0
+    for scheme in ("light", "dark"):
+        for size in SIZES:
+            for name in PAGES:
+                page = await take(browser, url, name, scheme, size)
+                complaints += page.complaints  # type: ignore[attr-defined]
+                file = folder / f"{name}-{scheme}-{size['width']}.png"
+                # What lies over a page covers the window, not the whole page.
+                await page.screenshot(path=file, full_page=name not in ("force", "palette"))
+                await page.context.close()
+    print(f"{len(PAGES) * len(SIZES) * 2} screenshots in {folder}, {complaints} complaints")
+    return complaints
+
+
+async def main(folder: Path | None, *, docs: bool) -> int:
+    """Takes what is asked for; the number of complaints."""
     await asyncio.to_thread(build_ui)
     complaints = 0
     with tempfile.TemporaryDirectory(prefix="fuseline-shots-") as data:
@@ -152,25 +168,17 @@ async def main(folder: Path, *, docs: bool) -> int:
                 found = (await up.ask("GET", "/circuits"))["items"]
                 return any(one["agent"] == OPEN and one["state"] == "open" for one in found)
 
-            for scheme in ("light", "dark"):
-                for size in SIZES:
-                    for name in PAGES:
-                        page = await take(browser, up.url, name, scheme, size)
-                        complaints += page.complaints  # type: ignore[attr-defined]
-                        file = folder / f"{name}-{scheme}-{size['width']}.png"
-                        # What lies over a page covers the window, not the whole page.
-                        await page.screenshot(path=file, full_page=name not in ("force", "palette"))
-                        await page.context.close()
+            if folder is not None:
+                complaints = await write_all(browser, up.url, folder)
             if docs:
                 await eventually(in_trouble, 60, 0.1)
                 await write_docs(browser, up.url)
-    print(f"{len(PAGES) * len(SIZES) * 2} screenshots in {folder}, {complaints} complaints")
     return complaints
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--docs", action="store_true", help="also those of the documentation")
     chosen = parser.parse_args()
     try:

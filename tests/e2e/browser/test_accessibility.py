@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, TimeoutError, expect
+from playwright.async_api import Page, expect
+from playwright.async_api import TimeoutError as Late
 
 from fuseline.api.access.roles import Role
 from tests.e2e.browser.conftest import Opens
@@ -77,7 +78,7 @@ async def test_axe_finds_nothing(visit: Opens, scene: None, name: str) -> None:
         await page.set_viewport_size({"width": width, "height": 700})
         try:  # charts are drawn anew a moment later
             await page.wait_for_function(FITS, arg=width, timeout=5_000)
-        except TimeoutError:
+        except Late:
             wide = await page.evaluate("document.documentElement.scrollWidth")
             raise AssertionError(f"{name} {what}: {wide} px wide, it scrolls sideways") from None
 
