@@ -21,10 +21,15 @@ async def test_a_lost_server_is_told_what_is_old_is_marked_and_it_goes_on(
         assert await callers.call("search") == ["good"]  # an agent that a worker knows
         page = await browser.new_page(base_url=up.url)
         complaints = complaints_of(page)
+        # A script that cannot be fetched at first must not take the page with it.
+        menu = re.compile("/assets/ControlMenu")
+        await page.route(menu, lambda route: route.abort())
         await page.goto("/")
         card = page.get_by_role("article", name="billing")
         await expect(card).to_contain_text("Open")
         await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+        await page.unroute(menu)
+        await expect(card.get_by_role("button", name="Control billing")).to_be_visible()
         lost = page.get_by_text("The connection to the server is lost")
         await expect(lost).to_have_count(0)
         loaded = await page.evaluate("performance.timeOrigin")

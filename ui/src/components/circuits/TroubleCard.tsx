@@ -1,8 +1,9 @@
 import { Skeleton } from "@mantine/core"
 import { Link } from "@tanstack/react-router"
-import { lazy, memo, Suspense } from "react"
+import { memo, Suspense } from "react"
 import { useCircuit } from "../../api/queries"
 import { useCircuitRow, useIsOld } from "../../api/useStream"
+import { lazily } from "../../lib/lazily"
 import { LOOKS, shownOf } from "../../lib/shown"
 import { LastSeen } from "../state/LastSeen"
 import { StateBadge } from "../state/StateBadge"
@@ -13,8 +14,8 @@ import { RateBar } from "./RateBar"
 import { Sparkline } from "./Sparkline"
 import { Streak } from "./Streak"
 
-const ControlMenu = lazy(() =>
-  import("../control/ControlMenu").then((module) => ({ default: module.ControlMenu })),
+const ControlMenu = lazily(() =>
+  import("../control/ControlMenu").then((module) => module.ControlMenu),
 )
 
 /** One circuit in trouble: what, why, since when, what next, and what can be done. */

@@ -1,14 +1,13 @@
 import { ActionIcon, Button, Menu } from "@mantine/core"
-import { lazy, Suspense, useState } from "react"
+import { Suspense, useState } from "react"
 import type { CircuitSummary } from "../../api/models"
 import { useMay } from "../../api/queries"
 import { useCircuitRow } from "../../api/useStream"
+import { lazily } from "../../lib/lazily"
 import { DotsIcon } from "../icons"
 import { ACTIONS, type Action, ORDER } from "./actions"
 
-const ControlDialog = lazy(() =>
-  import("./ControlDialog").then(({ ControlDialog: component }) => ({ default: component })),
-)
+const ControlDialog = lazily(() => import("./ControlDialog").then((module) => module.ControlDialog))
 
 interface Props {
   agent: string
