@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types types
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -9,6 +9,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 UI := fuseline/api/static/index.html
 UI_SOURCES := $(shell find ui/src ui/public ui/index.html ui/vite.config.ts -type f 2>/dev/null)
 PYTEST_ARGS ?=
+SCREENSHOTS ?= build/screenshots
+# --docs writes those of the documentation anew.
+SCREENSHOTS_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
@@ -37,7 +40,13 @@ types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.jso
 	$(BIN)/python -m fuseline.api.bodies_dump fuseline/schemas/agent_bodies.py
 	cd ui && npm run --silent types && npm run --silent bounds
 
+screenshots: $(VENV)/.dev $(UI) ## Every page of the web UI as PNG into $(SCREENSHOTS) (needs Node.js and Chromium)
+	$(BIN)/python -m tests.e2e.browser.screenshots $(SCREENSHOTS) $(SCREENSHOTS_ARGS)
+
 test: $(VENV)/.dev ## Run all tests
+	@# Before the tests divide, so that nobody reads files that are being written.
+	@if command -v npm >/dev/null && command -v chromium chromium-browser google-chrome >/dev/null; then \
+	  $(MAKE) --no-print-directory $(UI) || echo "the web UI is not built; its tests are skipped" >&2; fi
 	$(BIN)/python -m pytest $(PYTEST_PARALLEL) $(PYTEST_ARGS)
 
 check: $(VENV)/.dev ## Format, lint, types, import contracts

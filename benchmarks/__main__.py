@@ -14,6 +14,7 @@ import redis
 from benchmarks import (
     adaptive,
     away,
+    browser,
     executor,
     hot_path,
     kept,
@@ -31,6 +32,7 @@ from benchmarks.server import private_server
 PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "adaptive": adaptive.run,
     "away": away.run,
+    "browser": browser.run,
     "executor": executor.run,
     "hot-path": hot_path.run,
     "memory": kept.run,

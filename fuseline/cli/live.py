@@ -29,6 +29,8 @@ from fuseline.projections.revisions import ConfigBook
 from fuseline.projections.timeline import Item
 
 _REFRESH_SECONDS = 0.5
+_REST = 9.0
+"""Times as long as looking took: with many agents the view must not keep projector and API busy."""
 _SUMMARY_SECONDS = 5.0
 _KEPT = 50
 _OTHER_LINES = 9
@@ -69,6 +71,7 @@ class LiveView:
         shown: RenderableType = Text("Starting ...", style="dim")
         with Live(shown, console=console, auto_refresh=False, screen=False) as live:
             while True:
+                began = monotonic()
                 try:
                     found = await overview(self._backend)
                     for agent, item in await recent.new(found):
@@ -78,7 +81,7 @@ class LiveView:
                 except BackendUnavailableError as error:
                     away = Group(shown, look.notice(f"The server is away: {error}", style="red"))
                     live.update(away, refresh=True)
-                await anyio.sleep(_REFRESH_SECONDS)
+                await anyio.sleep(max(_REFRESH_SECONDS, _REST * (monotonic() - began)))
 
     async def _run_lines(self, console: Console, recent: RecentChanges) -> None:
         as_json = self._options.as_json
@@ -92,6 +95,7 @@ class LiveView:
         else:
             look.print_json({"notes": list(self._notes)})
         while True:
+            began = monotonic()
             try:
                 found = await overview(self._backend)
                 for agent, item in await recent.new(found):
@@ -112,7 +116,7 @@ class LiveView:
                 if not away:
                     look.console(stderr=True).print(f"the server is away: {error}")
                 away = True
-            await anyio.sleep(_REFRESH_SECONDS)
+            await anyio.sleep(max(_REFRESH_SECONDS, _REST * (monotonic() - began)))
 
     def _view(
         self, console: Console, found: Overview, kept: list[tuple[str, Item, str]]

@@ -8,7 +8,7 @@ from typing import Any
 from fuseline.client.operation import Operation
 from fuseline.client.transport import Transport, Values
 from fuseline.schemas.agent_bodies import AgentCreate, AgentPatch, AgentReplace
-from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults
+from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults, TagList
 
 LIST = Operation("listAgents", "GET", "/agents", AgentList)
 GET = Operation("getAgent", "GET", "/agents/{name}", AgentResponse)
@@ -18,6 +18,7 @@ REPLACE = Operation("replaceAgent", "PUT", "/agents/{name}", AgentResponse)
 CHANGE = Operation("changeAgent", "PATCH", "/agents/{name}", AgentResponse)
 DELETE = Operation("deleteAgent", "DELETE", "/agents/{name}", type(None))
 DEFAULTS = Operation("getDefaults", "GET", "/defaults", BreakerDefaults)
+TAGS = Operation("listTags", "GET", "/tags", TagList)
 
 
 class Agents:
@@ -145,6 +146,10 @@ class Agents:
     async def defaults(self) -> BreakerDefaults:
         """What applies where an agent names nothing."""
         return await self._transport.call(DEFAULTS)
+
+    async def tags(self) -> TagList:
+        """All tags in use, and the agents of each."""
+        return await self._transport.call(TAGS)
 
     async def _change(
         self,

@@ -180,6 +180,15 @@ def page_of(
     )
 
 
+def tags_of(stored: Iterable[tuple[str, bytes]], shelf: Shelf) -> dict[str, list[str]]:
+    """The agents of each tag, both in alphabetical order."""
+    found: dict[str, list[str]] = {}
+    for name, _, glance in sorted(shelf.glances(stored), key=lambda row: row[0]):
+        for tag in glance.about.tags:
+            found.setdefault(tag, []).append(name)
+    return dict(sorted(found.items()))
+
+
 def _rows(glances: Iterable[tuple[str, bytes, Glance]], chosen: Filter, sort: Sort) -> list[_Row]:
     text, tags = chosen.search.strip().casefold(), frozenset(chosen.tags)
     key_of = _KEYS[sort.value.removeprefix("-")]

@@ -16,7 +16,7 @@ from fuseline.events.wire import Wire
 from fuseline.registry import edit
 from fuseline.registry.document import Document, document_of
 from fuseline.registry.errors import AgentExistsError, StaleRevisionError
-from fuseline.registry.listing import DEFAULT_LIMIT, Filter, Page, Shelf, Sort, page_of
+from fuseline.registry.listing import DEFAULT_LIMIT, Filter, Page, Shelf, Sort, page_of, tags_of
 
 _ATTEMPTS = 20
 
@@ -135,6 +135,10 @@ class Registry:
         """A page of the agents; see `listing.page_of`."""
         stored = await self._stored()
         return page_of(stored, self._shelf, chosen or Filter(), sort, cursor, limit)
+
+    async def tags(self) -> dict[str, Sequence[str]]:
+        """The names of the agents of each tag, both in alphabetical order."""
+        return {**tags_of(await self._stored(), self._shelf)}
 
     async def everything(self) -> dict[str, AgentRecord]:
         """All agents that this version can read, by name and in its order."""

@@ -73,3 +73,25 @@ class BreakerDefaults(Struct, frozen=True, kw_only=True):
     """
 
     circuit_breaker_config: CircuitBreakerConfig
+
+
+class TagUse(Struct, frozen=True, kw_only=True):
+    """A tag and who has it.
+
+    Attributes:
+        tag: the word.
+        agents: names of all agents with it.
+    """
+
+    tag: str
+    agents: list[str]
+
+
+class TagList(Struct, frozen=True, kw_only=True):
+    """All tags in use, in alphabetical order.
+
+    Attributes:
+        items: the tags.
+    """
+
+    items: list[TagUse]

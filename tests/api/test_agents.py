@@ -101,6 +101,10 @@ async def test_lists_filter_sort_and_turn_pages(tidy_api: RunningApi) -> None:
         assert names == sorted(names, reverse=sort.startswith("-"))
         assert len(names) == 7
     odd = (await client.get("agents", params={"tag": "odd"})).json()
+    assert (await client.get("tags")).json()["items"] == [
+        {"tag": "even", "agents": ["n0", "n2", "n4", "n6"]},
+        {"tag": "odd", "agents": ["n1", "n3", "n5"]},
+    ]
     assert [one["name"] for one in odd["items"]] == ["n1", "n3", "n5"]
     assert (await client.get("agents", params={"search": "H3.EX"})).json()["total"] == 1
     assert (await client.get("agents", params={"search": "hidden"})).json()["total"] == 0

@@ -172,6 +172,8 @@ async def use_agents(client: FuselineClient) -> None:
     )
     await client.agents.create({"name": "other", "tags": ["eu"]})
     assert made.effective_circuit_breaker_config.failure_threshold == 3
+    (eu,) = [use for use in (await client.agents.tags()).items if use.tag == "eu"]
+    assert eu.agents == ["ask", "other"]
     page = await client.agents.list(
         search="s", tags=["eu"], protocol=made.protocol, sort="-name", limit=1
     )

@@ -12,7 +12,7 @@ from fuseline.core.agent import AgentRecord
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import ConfigError
 from fuseline.events.agents import _encode_record
-from fuseline.registry.listing import Filter, Page, Shelf, Sort, page_of
+from fuseline.registry.listing import Filter, Page, Shelf, Sort, page_of, tags_of
 from tests.registry.support import DEFAULTS
 
 Stored = dict[str, bytes]
@@ -159,6 +159,17 @@ def test_a_cursor_of_another_order_is_refused() -> None:
         for other in set(Sort) - {sort}:
             with pytest.raises(ConfigError, match=r"^cursor: "):
                 page_of(AGENTS.items(), Shelf(), Filter(), other, cursor)
+
+
+def test_tags_name_their_agents_in_order() -> None:
+    shelf = Shelf()
+    found = tags_of(reversed(AGENTS.items()), shelf)
+    assert list(found.items()) == [
+        ("eu", ["ann", "bob", "dan"]),
+        ("pay", ["ann", "dan"]),
+        ("us", ["cid", "dan"]),
+    ]
+    assert tags_of([("x", b"1 no record")], shelf) == {}
 
 
 def test_bounds_of_a_list() -> None:

@@ -21,7 +21,7 @@ from fuseline.core.errors import RevisionConflictError
 from fuseline.core.texts import check_text
 from fuseline.registry.document import document_of
 from fuseline.registry.listing import MAX_LIMIT, Filter, Sort
-from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults
+from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults, TagList, TagUse
 
 Asked = Request[Caller, Any, Any]
 Name = Annotated[str, PathParameter(description="name of the agent", max_length=200)]
@@ -197,6 +197,18 @@ async def _change(
     return _answer(services, record)
 
 
+@get(
+    "/tags",
+    operation_id="listTags",
+    summary="All tags, and the agents of each",
+    responses=answers(),
+)
+async def list_tags(services: Given) -> TagList:
+    """The tags of the registry; for grouping circuits, whose stream does not carry them."""
+    found = await services.registry.tags()
+    return TagList(items=[TagUse(tag=tag, agents=list(names)) for tag, names in found.items()])
+
+
 def _conflict(error: RevisionConflictError, revision: int | None) -> Exception:
     return error if revision is None else PreconditionFailedError(str(error))
 
@@ -222,6 +234,7 @@ routes = Router(
         change_agent,
         delete_agent,
         get_defaults,
+        list_tags,
     ],
     tags=["agents"],
 )

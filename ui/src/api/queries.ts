@@ -20,6 +20,7 @@ export const keys = {
   agent: (name: string) => ["agent", name] as const,
   circuit: (name: string) => ["circuit", name] as const,
   defaults: ["defaults"] as const,
+  tags: ["tags"] as const,
   tokens: ["tokens"] as const,
   version: ["version"] as const,
   health: ["health"] as const,
@@ -54,15 +55,19 @@ export function useCircuit(name: string) {
   const row = useCircuitRow(name)
   const mark = row && `${row.epoch} ${row.state} ${row.mode} ${row.revision}`
   const known = useRef(mark)
-  useEffect(() => {
-    if (mark === known.current) return
-    known.current = mark
-    if (mark !== undefined) void client.invalidateQueries({ queryKey: keys.circuit(name) })
-  }, [client, name, mark])
-  return useQuery({
+  const query = useQuery({
     queryKey: keys.circuit(name),
     queryFn: ({ signal }) => api.get("/api/v1/circuits/{name}", { path: { name }, signal }),
   })
+  const { isFetching } = query
+  useEffect(() => {
+    // A first answer that is still under way may be of before the change, and is not asked for anew
+    // as long as it is.
+    if (mark === known.current || isFetching) return
+    known.current = mark
+    if (mark !== undefined) void client.invalidateQueries({ queryKey: keys.circuit(name) })
+  }, [client, name, mark, isFetching])
+  return query
 }
 
 /** A page of the registry. */

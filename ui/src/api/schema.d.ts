@@ -430,6 +430,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All tags, and the agents of each
+         * @description The tags of the registry; for grouping circuits, whose stream does not carry them.
+         */
+        get: operations["listTags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tasks": {
         parameters: {
             query?: never;
@@ -1751,6 +1771,28 @@ export interface components {
             /** @enum {unknown} */
             reason: "data_loss" | "first" | "gap";
             unprojected_shards: number[];
+        };
+        /**
+         * TagList
+         * @description All tags in use, in alphabetical order.
+         *
+         *     Attributes:
+         *     items: the tags.
+         */
+        TagList: {
+            items: components["schemas"]["TagUse"][];
+        };
+        /**
+         * TagUse
+         * @description A tag and who has it.
+         *
+         *     Attributes:
+         *     tag: the word.
+         *     agents: names of all agents with it.
+         */
+        TagUse: {
+            agents: string[];
+            tag: string;
         };
         /**
          * TaskOutcome
@@ -4337,6 +4379,71 @@ export interface operations {
                 };
                 content: {
                     "text/event-stream": components["schemas"]["StreamSnapshot"] | components["schemas"]["StreamChanges"] | components["schemas"]["StreamFigures"] | components["schemas"]["StreamHealth"] | components["schemas"]["StreamOverrun"] | components["schemas"]["StreamClosing"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTags: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TagList"];
                 };
             };
             /** @description No credentials, or none that count. */

@@ -21,6 +21,8 @@ export interface Touched {
 export class CircuitTable {
   /** Counts what happened; the same number means the same content. */
   version = 0
+  /** Counts agents that came or went and settings that changed: what the registry is asked for again. */
+  registry = 0
   /** Whether a whole snapshot has come. */
   loaded = false
   private rows = new Map<string, CircuitSummary>()
@@ -67,6 +69,7 @@ export class CircuitTable {
     for (const name of before.keys()) if (!this.rows.has(name)) this.touch(name, true)
     for (const [name, row] of this.rows) {
       this.touch(name, !before.has(name))
+      this.note(before.get(name), row)
       if (this.loaded) this.turn(before.get(name), row)
     }
     this.loaded = true
@@ -79,6 +82,7 @@ export class CircuitTable {
       const before = this.rows.get(row.agent)
       this.rows.set(row.agent, row)
       this.touch(row.agent, before === undefined)
+      this.note(before, row)
       this.turn(before, row)
     }
     for (const name of [...event.removed, ...event.left]) {
@@ -108,6 +112,10 @@ export class CircuitTable {
   private touch(name: string, members: boolean): void {
     this.touched.names.add(name)
     this.touched.members ||= members
+  }
+
+  private note(before: CircuitSummary | undefined, row: CircuitSummary): void {
+    if (before?.revision !== row.revision) this.registry += 1
   }
 
   private turn(before: CircuitSummary | undefined, row: CircuitSummary): void {

@@ -39,6 +39,16 @@ export function useConnection(): Connection {
   return useSyncExternalStore(onConnection, () => stream.connection)
 }
 
+/** Whether what the page shows may be old, because the connection is lost. */
+export function useIsOld(): boolean {
+  return useSyncExternalStore(onConnection, isOld)
+}
+
+function isOld(): boolean {
+  const { state } = stream.connection
+  return state === "reconnecting" || state === "stale"
+}
+
 /** Follows the stream while the component is there. */
 export function useFollow(): void {
   useEffect(() => stream.start(), [])

@@ -12,6 +12,8 @@ import classes from "./Shell.module.css"
 import { SCHEMES } from "./ThemeMenu"
 
 const AGENTS = 8
+// What scrolls has to be reached by keys. The list hands this on, though its type does not say so.
+const SCROLLS: object = { viewportProps: { tabIndex: 0 } }
 
 interface Command {
   label: string
@@ -37,13 +39,14 @@ export function Palette({ asked }: { asked: number }) {
       clearQueryOnClose
       scrollable
       maxHeight={420}
+      attributes={{ content: { "aria-label": "Go to" } }}
     >
       <Spotlight.Search
         placeholder="Agent, page or action"
         aria-label="Agent, page or action"
         leftSection={<SearchIcon />}
       />
-      <Spotlight.ActionsList>
+      <Spotlight.ActionsList {...SCROLLS}>
         <Group label="Agents" commands={agents} />
         <Group label="Pages" commands={pages} />
         <Group label="Actions" commands={actions} />

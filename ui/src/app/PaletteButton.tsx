@@ -1,10 +1,11 @@
 import { UnstyledButton } from "@mantine/core"
 import { useHotkeys } from "@mantine/hooks"
-import { lazy, Suspense, useState } from "react"
+import { Suspense, useState } from "react"
 import { SearchIcon } from "../components/icons"
+import { lazily } from "../lib/lazily"
 import classes from "./Shell.module.css"
 
-const Palette = lazy(() => import("./Palette").then((module) => ({ default: module.Palette })))
+const Palette = lazily(() => import("./Palette").then((module) => module.Palette))
 
 /** Opens the command palette, as Ctrl-K does; its script comes when it is asked for. */
 export function PaletteButton() {

@@ -17,9 +17,20 @@ export const theme = createTheme({
     ],
   },
   primaryColor: "indigo",
-  primaryShade: { light: 7, dark: 4 },
+  primaryShade: 7,
   autoContrast: true,
   defaultRadius: "md",
+  components: {
+    // The placeholder has no role that a menu may hold; without it the first item takes the focus.
+    Menu: { defaultProps: { withInitialFocusPlaceholder: false } },
+    Modal: {
+      defaultProps: {
+        closeButtonProps: { "aria-label": "Close" },
+        // A `header` outside of the page's sections would be a second banner.
+        attributes: { header: { role: "none" } },
+      },
+    },
+  },
   respectReducedMotion: true,
   cursorType: "pointer",
   fontFamily:

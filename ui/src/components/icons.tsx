@@ -119,3 +119,5 @@ export const DotsIcon = icon(
 )
 export const PlusIcon = icon(<path d="M8 3v10M3 8h10" />)
 export const ArrowIcon = icon(<path d="M3 8h10M9 4l4 4-4 4" />)
+
+export const ChevronIcon = icon(<path d="m6 3.5 4.5 4.5L6 12.5" />)

@@ -66,21 +66,23 @@ export function AgentAuditTab() {
   )
 }
 
-function AuditEntry({ entry: { item, changes, isFirst } }: { entry: Entry }) {
+function AuditEntry({ entry: { item, changes, begun } }: { entry: Entry }) {
   return (
     <li className={classes.entry}>
       <div className={classes.entryHead}>
-        <Text fw={600}>{headOf(item, isFirst)}</Text>
+        <Text fw={600}>{headOf(item, begun !== null)}</Text>
         {item.actor && <Text size="sm">by {item.actor}</Text>}
         <Text size="sm" c="dimmed" ml="auto">
           <TimeAgo atMs={item.at_ms} /> · {exactTime(item.at_ms)}
         </Text>
       </div>
-      {!isFirst && <Text size="sm">{sentence(item.reason ? item.reason : (item.why ?? ""))}</Text>}
-      {isFirst && item.config && (
+      {item.reason !== "registered" && (
+        <Text size="sm">{sentence(item.reason ? item.reason : (item.why ?? ""))}</Text>
+      )}
+      {begun !== null && (
         <details>
           <summary>The settings it began with</summary>
-          <Settings settings={item.config} />
+          <Settings settings={begun} />
         </details>
       )}
       {item.until && (

@@ -2,11 +2,12 @@ import { Skeleton, Title } from "@mantine/core"
 import { Link } from "@tanstack/react-router"
 import type { CircuitSummary } from "../api/models"
 import { useCircuit } from "../api/queries"
-import { useCircuitRow, useConnection } from "../api/useStream"
+import { useCircuitRow, useIsOld } from "../api/useStream"
 import { RuleBars } from "../components/charts/RuleBars"
 import { ErrorPanel } from "../components/feedback/ErrorPanel"
 import { RowSkeletons } from "../components/feedback/Skeletons"
 import { Countdown } from "../components/state/Countdown"
+import { LastSeen } from "../components/state/LastSeen"
 import { ModeBadge } from "../components/state/ModeBadge"
 import { StateBadge } from "../components/state/StateBadge"
 import { TimeAgo } from "../components/state/TimeAgo"
@@ -18,7 +19,7 @@ import classes from "./AgentPage.module.css"
 export function StatePanel({ agent }: { agent: string }) {
   const { data, error, refetch } = useCircuit(agent)
   const live = useCircuitRow(agent)
-  const { state: connection } = useConnection()
+  const isOld = useIsOld()
   const row = live ?? data?.circuit
   if (row === undefined) {
     return error !== null ? (
@@ -30,7 +31,6 @@ export function StatePanel({ agent }: { agent: string }) {
       </section>
     )
   }
-  const isOld = connection === "stale" || connection === "reconnecting"
   return (
     <section
       className={`${classes.panel} ${classes.state} ${isOld ? classes.old : ""}`}
@@ -42,9 +42,10 @@ export function StatePanel({ agent }: { agent: string }) {
         <ModeBadge mode={row.mode} untilMs={row.mode_until_ms} />
         {row.since_ms > 0 && (
           <span>
-            since <TimeAgo atMs={row.since_ms} />
+            <TimeAgo atMs={row.since_ms} />
           </span>
         )}
+        {isOld && <LastSeen />}
       </div>
       <p className={classes.why}>{row.problem ?? data?.why ?? LOOKS[shownOf(row)].meaning}</p>
       <Next row={row} />

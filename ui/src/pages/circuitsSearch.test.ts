@@ -4,10 +4,8 @@ import { circuitsSearch } from "./circuitsSearch"
 
 describe("the filters in the address", () => {
   it("are read as they were written", () => {
-    expect(circuitsSearch({ state: ["open", "half_open"], q: "bill" })).toEqual({
-      state: ["open", "half_open"],
-      q: "bill",
-    })
+    const said = { state: ["open", "half_open"], q: "bill", tag: "eu", by: "tag" }
+    expect(circuitsSearch(said)).toEqual(said)
   })
 
   it("may name one state without a list, as links by hand do", () => {
@@ -15,6 +13,8 @@ describe("the filters in the address", () => {
   })
 
   it("that mean nothing are left out", () => {
-    expect(circuitsSearch({ state: ["ajar", 7], q: 5, other: true })).toEqual({})
+    expect(
+      circuitsSearch({ state: ["ajar", 7], q: 5, tag: ["eu"], by: "size", other: true }),
+    ).toEqual({})
   })
 })

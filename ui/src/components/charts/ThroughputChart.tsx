@@ -24,7 +24,7 @@ export function ThroughputChart({ counts }: Props) {
       cursor: { y: false, points: { show: false } },
       legend: { show: false },
       scales: { x: { time: true }, y: { range: fromZero } },
-      axes: axesOf(colors, perSecond),
+      axes: axesOf(colors, tick),
       series: [
         {},
         // Each part is drawn over the one above it, so that what shows of it is its own share.
@@ -75,4 +75,9 @@ export function ThroughputChart({ counts }: Props) {
 function bars(): Partial<uPlot.Series> {
   const paths = uPlot.paths.bars?.({ size: [0.9, 40], align: 1, gap: 0 })
   return paths === undefined ? {} : { paths }
+}
+
+// Whole numbers of an axis stand without decimals, whatever their neighbours have.
+function tick(value: number): string {
+  return Number.isInteger(value) ? count(value) : perSecond(value)
 }

@@ -20,7 +20,7 @@ const NAMES = {
   line: "--fl-line",
   text: "--mantine-color-text",
   dimmed: "--mantine-color-dimmed",
-  primary: "--mantine-primary-color-filled",
+  primary: "--fl-accent",
   success: "--fl-chart-success",
   failure: "--fl-chart-failure",
   timeout: "--fl-chart-timeout",

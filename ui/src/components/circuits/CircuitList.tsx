@@ -5,6 +5,8 @@ import { type MouseEvent, useCallback, useLayoutEffect, useRef, useState } from 
 import { useMay } from "../../api/queries"
 import { CircuitRow } from "./CircuitRow"
 import classes from "./circuits.module.css"
+import { GroupRow } from "./GroupRow"
+import type { Line, Tags } from "./groups"
 
 const ROW = 40
 const ROW_NARROW = 60
@@ -14,15 +16,24 @@ const COLUMNS = [
   ["name", "Agent"],
   ["rate", "Failure rate"],
   ["streak", "In a row"],
-  ["calls", "Calls"],
+  ["calls", "Calls/s"],
   ["spark", "Window"],
   ["changed", "Changed"],
   ["actions", ""],
 ] as const
 
+interface Props {
+  lines: readonly Line[]
+  tags: Tags
+  /** Folds a group, or unfolds it. */
+  onFold: (key: string) => void
+}
+
+const NONE: readonly string[] = []
+
 // Rows of a virtual list are placed by hand, so roles stand where a table's elements would.
 /** All rows, of which only those in sight are drawn. */
-export function CircuitList({ names }: { names: readonly string[] }) {
+export function CircuitList({ lines, tags, onFold }: Props) {
   const controls = useMay("operator")
   const follow = useFollowLink()
   const body = useRef<HTMLDivElement>(null)
@@ -30,11 +41,11 @@ export function CircuitList({ names }: { names: readonly string[] }) {
   const margin = useTopOf(body)
   const height = narrow ? ROW_NARROW : ROW
   const virtual = useWindowVirtualizer({
-    count: names.length,
+    count: lines.length,
     estimateSize: () => height,
     overscan: 8,
     scrollMargin: margin,
-    getItemKey: (index) => names[index] ?? index,
+    getItemKey: (index) => lines[index]?.key ?? index,
   })
   // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are of `height`
   useLayoutEffect(() => virtual.measure(), [virtual, height])
@@ -42,7 +53,7 @@ export function CircuitList({ names }: { names: readonly string[] }) {
     <div
       role="table"
       aria-label="All circuits"
-      aria-rowcount={names.length + 1}
+      aria-rowcount={lines.length + 1}
       className={classes.table}
     >
       <div role="rowgroup" className={classes.tableHead}>
@@ -62,15 +73,21 @@ export function CircuitList({ names }: { names: readonly string[] }) {
         style={{ height: virtual.getTotalSize() }}
       >
         {virtual.getVirtualItems().map((item) => {
-          const name = names[item.index]
-          return name === undefined ? null : (
+          const line = lines[item.index]
+          if (line === undefined) return null
+          const place = item.index + 1
+          const top = item.start - virtual.options.scrollMargin
+          return "agent" in line ? (
             <CircuitRow
-              key={name}
-              agent={name}
-              place={item.index + 1}
-              top={item.start - virtual.options.scrollMargin}
+              key={line.key}
+              agent={line.agent}
+              place={place}
+              top={top}
               controls={controls}
+              tags={tags.ofAgent.get(line.agent) ?? NONE}
             />
+          ) : (
+            <GroupRow key={line.key} head={line} place={place} top={top} onFold={onFold} />
           )
         })}
       </div>

@@ -1,4 +1,4 @@
-import { TextInput } from "@mantine/core"
+import { NativeSelect, Switch, TextInput } from "@mantine/core"
 import { useDebouncedCallback, useHotkeys } from "@mantine/hooks"
 import { useEffect, useRef, useState } from "react"
 import type { CircuitTable } from "../../api/table"
@@ -8,6 +8,7 @@ import { LOOKS, SHOWN, type Shown } from "../../lib/shown"
 import { SearchIcon } from "../icons"
 import { StateIcon } from "../state/StateBadge"
 import classes from "./circuits.module.css"
+import type { Tags } from "./groups"
 
 // These stand there also when no circuit is in them.
 const ALWAYS: readonly Shown[] = ["open", "half_open", "closed"]
@@ -15,12 +16,19 @@ const ALWAYS: readonly Shown[] = ["open", "half_open", "closed"]
 interface Props {
   states: readonly Shown[]
   text: string
+  tag: string
+  /** Whether the list is grouped by tag. */
+  grouped: boolean
+  tags: Tags
   onStates: (states: Shown[]) => void
   onText: (text: string) => void
+  onTag: (tag: string) => void
+  onGrouped: (grouped: boolean) => void
 }
 
-/** How many circuits are in which state, each a filter; and a filter by name. */
-export function Filters({ states, text, onStates, onText }: Props) {
+/** How many circuits are in which state, each a filter; and filters by tag and name. */
+export function Filters(props: Props) {
+  const { states, text, tag, grouped, tags, onStates, onText, onTag, onGrouped } = props
   const counts = useCircuits(countsOf, sameCounts)
   const field = useRef<HTMLInputElement>(null)
   const [typed, setTyped] = useState(text)
@@ -52,22 +60,50 @@ export function Filters({ states, text, onStates, onText }: Props) {
           </button>
         ))}
       </div>
-      <TextInput
-        ref={field}
-        className={classes.search}
-        type="search"
-        aria-label="Filter by name"
-        placeholder="Filter by name"
-        leftSection={<SearchIcon />}
-        rightSection={<kbd className={classes.key}>/</kbd>}
-        value={typed}
-        onChange={(event) => {
-          setTyped(event.currentTarget.value)
-          tell(event.currentTarget.value)
-        }}
-      />
+      <div className={classes.narrowing}>
+        {(tags.agents.size > 0 || tag !== "" || grouped) && (
+          <>
+            <Switch
+              label="Group by tag"
+              size="sm"
+              checked={grouped}
+              onChange={(event) => onGrouped(event.currentTarget.checked)}
+            />
+            <NativeSelect
+              className={classes.tagFilter}
+              aria-label="Filter by tag"
+              value={tag}
+              onChange={(event) => onTag(event.currentTarget.value)}
+              data={choicesOf(tags, tag)}
+            />
+          </>
+        )}
+        <TextInput
+          ref={field}
+          className={classes.search}
+          type="search"
+          aria-label="Filter by name"
+          placeholder="Filter by name"
+          leftSection={<SearchIcon />}
+          rightSection={<kbd className={classes.key}>/</kbd>}
+          value={typed}
+          onChange={(event) => {
+            setTyped(event.currentTarget.value)
+            tell(event.currentTarget.value)
+          }}
+        />
+      </div>
     </div>
   )
+}
+
+function choicesOf({ agents }: Tags, chosen: string) {
+  const known = [...agents].map(([tag, members]) => ({
+    value: tag,
+    label: `${tag} (${count(members.size)})`,
+  }))
+  const gone = chosen !== "" && !agents.has(chosen) ? [{ value: chosen, label: chosen }] : []
+  return [{ value: "", label: "Any tag" }, ...gone, ...known]
 }
 
 function countsOf(table: CircuitTable): Record<Shown, number> {

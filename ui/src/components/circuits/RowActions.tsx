@@ -1,9 +1,10 @@
-import { lazy, Suspense, useEffect, useRef, useState } from "react"
+import { Suspense, useEffect, useRef, useState } from "react"
+import { lazily } from "../../lib/lazily"
 import { DotsIcon } from "../icons"
 import classes from "./circuits.module.css"
 
-const ControlMenu = lazy(() =>
-  import("../control/ControlMenu").then((module) => ({ default: module.ControlMenu })),
+const ControlMenu = lazily(() =>
+  import("../control/ControlMenu").then((module) => module.ControlMenu),
 )
 
 type Wanted = "no" | "near" | "focus" | "open"

@@ -1,9 +1,11 @@
 import { Skeleton } from "@mantine/core"
 import { Link } from "@tanstack/react-router"
-import { lazy, memo, Suspense } from "react"
+import { memo, Suspense } from "react"
 import { useCircuit } from "../../api/queries"
-import { useCircuitRow } from "../../api/useStream"
+import { useCircuitRow, useIsOld } from "../../api/useStream"
+import { lazily } from "../../lib/lazily"
 import { LOOKS, shownOf } from "../../lib/shown"
+import { LastSeen } from "../state/LastSeen"
 import { StateBadge } from "../state/StateBadge"
 import { TimeAgo } from "../state/TimeAgo"
 import classes from "./circuits.module.css"
@@ -12,18 +14,24 @@ import { RateBar } from "./RateBar"
 import { Sparkline } from "./Sparkline"
 import { Streak } from "./Streak"
 
-const ControlMenu = lazy(() =>
-  import("../control/ControlMenu").then((module) => ({ default: module.ControlMenu })),
+const ControlMenu = lazily(() =>
+  import("../control/ControlMenu").then((module) => module.ControlMenu),
 )
 
 /** One circuit in trouble: what, why, since when, what next, and what can be done. */
 export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string }) {
   const row = useCircuitRow(agent)
   const { data } = useCircuit(agent)
+  const isOld = useIsOld()
   if (row === undefined) return null
   const shown = shownOf(row)
   return (
-    <article className={classes.card} data-tone={LOOKS[shown].tone} aria-label={agent}>
+    <article
+      className={classes.card}
+      data-tone={LOOKS[shown].tone}
+      data-old={isOld}
+      aria-label={agent}
+    >
       <div className={classes.cardHead}>
         <Link to="/agents/$name" params={{ name: agent }} className={classes.cardName}>
           {agent}
@@ -50,7 +58,7 @@ export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string 
       <div className={classes.cardFoot}>
         <Outlook row={row} />
         <span className={classes.since}>
-          <TimeAgo atMs={row.since_ms} />
+          {isOld ? <LastSeen /> : row.since_ms > 0 && <TimeAgo atMs={row.since_ms} />}
         </span>
       </div>
     </article>

@@ -8,7 +8,7 @@ function row(agent: string, change: Partial<CircuitSummary> = {}): CircuitSummar
   return { ...row, ...change } as CircuitSummary
 }
 
-const ALL = { states: [], text: "" }
+const ALL = { states: [], text: "", agents: null }
 
 describe("the order", () => {
   it("is trouble first, then failure rate, then name", () => {
@@ -35,11 +35,15 @@ describe("the filter", () => {
   ]
 
   it("goes by what is shown: an operator's word stands above the state", () => {
-    expect(ordered(rows, { states: ["open"], text: "" })).toEqual(["billing"])
-    expect(ordered(rows, { states: ["forced_closed"], text: "" })).toEqual(["search"])
+    expect(ordered(rows, { ...ALL, states: ["open"] })).toEqual(["billing"])
+    expect(ordered(rows, { ...ALL, states: ["forced_closed"] })).toEqual(["search"])
   })
 
   it("finds part of a name, whatever its case", () => {
-    expect(ordered(rows, { states: [], text: "IL" })).toEqual(["billing", "mail"])
+    expect(ordered(rows, { ...ALL, text: "IL" })).toEqual(["billing", "mail"])
+  })
+
+  it("takes those that have the tag", () => {
+    expect(ordered(rows, { ...ALL, agents: new Set(["mail", "gone"]) })).toEqual(["mail"])
   })
 })

@@ -6,11 +6,14 @@ export interface Filter {
   states: readonly Shown[]
   /** Only agents whose name has this in it. */
   text: string
+  /** Only these; null: all. */
+  agents: ReadonlySet<string> | null
 }
 
 /** Whether a circuit passes a filter. */
 export function passes(row: CircuitSummary, filter: Filter): boolean {
   if (filter.states.length > 0 && !filter.states.includes(shownOf(row))) return false
+  if (filter.agents !== null && !filter.agents.has(row.agent)) return false
   return filter.text === "" || row.agent.includes(filter.text.toLowerCase())
 }
 

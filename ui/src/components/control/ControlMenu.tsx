@@ -1,14 +1,13 @@
-import { ActionIcon, Button, Menu, Tooltip } from "@mantine/core"
-import { lazy, Suspense, useState } from "react"
+import { ActionIcon, Button, Menu } from "@mantine/core"
+import { Suspense, useState } from "react"
 import type { CircuitSummary } from "../../api/models"
-import { useMay, useMe } from "../../api/queries"
+import { useMay } from "../../api/queries"
 import { useCircuitRow } from "../../api/useStream"
+import { lazily } from "../../lib/lazily"
 import { DotsIcon } from "../icons"
 import { ACTIONS, type Action, ORDER } from "./actions"
 
-const ControlDialog = lazy(() =>
-  import("./ControlDialog").then(({ ControlDialog: component }) => ({ default: component })),
-)
+const ControlDialog = lazily(() => import("./ControlDialog").then((module) => module.ControlDialog))
 
 interface Props {
   agent: string
@@ -16,33 +15,18 @@ interface Props {
   compact?: boolean
 }
 
-/** What an operator can do to a circuit. */
+/** What an operator can do to a circuit; not there for whoever may only look. */
 export function ControlMenu({ agent, compact = false }: Props) {
-  const { data: me } = useMe()
   const may = useMay("operator")
   const [action, setAction] = useState<Action | null>(null)
-  const label = `Control ${agent}`
-  // Not `disabled`: then nobody could focus it to read why.
-  const off = may ? {} : { "data-disabled": true, "aria-disabled": true }
+  if (!may) return null
   const button = compact ? (
-    <ActionIcon variant="subtle" color="gray" aria-label={label} {...off}>
+    <ActionIcon variant="subtle" color="gray" aria-label={`Control ${agent}`}>
       <DotsIcon />
     </ActionIcon>
   ) : (
-    <Button variant="default" {...off}>
-      Control
-    </Button>
+    <Button variant="default">Control</Button>
   )
-  if (!may) {
-    const why = me
-      ? `You are ${me.role}; an operator or admin can force or reset circuits`
-      : "Who you are is not known yet"
-    return (
-      <Tooltip label={why} events={{ hover: true, focus: true, touch: true }}>
-        {button}
-      </Tooltip>
-    )
-  }
   return (
     <>
       <Menu position="bottom-end" withinPortal>

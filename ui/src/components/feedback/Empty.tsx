@@ -9,13 +9,17 @@ interface Props {
   /** The one command that fills it. */
   command?: string
   action?: ReactNode
+  /** 1 where it is all of a page. */
+  order?: 1 | 2
 }
 
 /** A place with nothing in it yet. */
-export function Empty({ title, children, command, action }: Props) {
+export function Empty({ title, children, command, action, order = 2 }: Props) {
   return (
     <Stack className={classes.empty} align="center" gap="xs">
-      <Title order={2}>{title}</Title>
+      <Title order={order} size="h2">
+        {title}
+      </Title>
       <Text c="dimmed" maw={520} ta="center">
         {children}
       </Text>

@@ -132,7 +132,13 @@ function Row({ item, isSelected, onSelect }: RowProps) {
         {titleOf(item)}
       </span>
       <span className={classes.detail}>
-        {[detailOf(item), ...extra].filter(Boolean).join(" · ")}
+        {detailOf(item)}
+        {extra.map((one) => (
+          <span key={one} className={classes.together}>
+            {detailOf(item) !== "" && " · "}
+            {one}
+          </span>
+        ))}
       </span>
     </>
   )

@@ -19,9 +19,13 @@ export function nameOf(field: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
+// Of these, null is no rule that is off.
+const IS_TEXT = new Set(["url", "protocol", "description", "tags", "headers"])
+
 /** The value of a setting with its unit. */
 export function settingText(field: string, value: unknown): string {
-  if (value === null || value === undefined) return "off"
+  if (value === undefined) return "none"
+  if (value === null) return IS_TEXT.has(field) ? "none" : "off"
   if (typeof value === "boolean") return value ? "yes" : "no"
   if (typeof value === "number") {
     if (field.endsWith("_seconds")) return duration(value)
@@ -29,5 +33,10 @@ export function settingText(field: string, value: unknown): string {
     return String(value)
   }
   if (typeof value === "string") return value === "" ? "empty" : value
+  if (Array.isArray(value)) return value.length === 0 ? "none" : value.join(", ")
+  if (typeof value === "object" && value !== null) {
+    const parts = Object.entries(value).map(([name, one]) => `${name} ${settingText(name, one)}`)
+    return parts.length === 0 ? "none" : parts.join(", ")
+  }
   return JSON.stringify(value)
 }

@@ -31,7 +31,7 @@ export function StateAtPanel({ agent, atMs, pinned, onUnpin }: Props) {
   const [settledMs] = useDebouncedValue(atMs, WAIT_MS)
   const { data, error, isPlaceholderData } = useStateAt(agent, settledMs)
   return (
-    <section className={classes.panel} data-fixed="true" aria-labelledby="state-at-head">
+    <section className={classes.panel} data-fixed={atMs !== null} aria-labelledby="state-at-head">
       <Group justify="space-between" wrap="nowrap" mih={28}>
         <Title order={2} id="state-at-head">
           The circuit at an instant

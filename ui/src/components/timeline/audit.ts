@@ -11,8 +11,8 @@ export interface Change {
 export interface Entry {
   item: TimelineItem
   changes: Change[]
-  /** The settings that an agent began with. */
-  isFirst: boolean
+  /** All settings that an agent began with; null: it had others before. */
+  begun: Record<string, unknown> | null
 }
 
 /** What differs between two settings. */
@@ -34,21 +34,29 @@ export function auditEntries(
   const known = new Map([...items, ...removals].map((item) => [item.id, item]))
   const sorted = [...known.values()].sort((one, other) => one.at_ms - other.at_ms)
   let config: Record<string, unknown> | null = null
+  let gone = false
   const entries = sorted.map((item): Entry => {
     const details = Object.entries(item.details ?? {}).map(([field, [before, after]]) => ({
       field,
       before,
       after,
     }))
-    if (item.kind === "transition") config = null
-    if (item.kind !== "config" || !item.config) return { item, changes: details, isFirst: false }
+    if (item.kind === "transition") {
+      config = null
+      gone = true
+    }
+    if (item.kind !== "config" || !item.config) return { item, changes: details, begun: null }
+    // Revisions go on after a removal, and older entries may not be loaded yet.
+    const isFirst = gone || item.revision === 1
     const before = config
     config = item.config
-    return {
-      item,
-      changes: [...(before === null ? [] : changesOf(before, item.config)), ...details],
-      isFirst: item.reason === "registered",
+    gone = false
+    if (isFirst) {
+      const rest = Object.fromEntries(details.map(({ field, after }) => [field, after]))
+      return { item, changes: [], begun: { ...item.config, ...rest } }
     }
+    const changes = before === null ? [] : changesOf(before, item.config)
+    return { item, changes: [...changes, ...details], begun: null }
   })
   return entries.reverse()
 }

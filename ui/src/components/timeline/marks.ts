@@ -23,7 +23,10 @@ export function rowOf(kind: MarkKind): 0 | 1 {
   return kind === "transition" ? 1 : 0
 }
 
-/** Marks of one row within `gapPx` of the first of them are one. Items are in order of time. */
+/**
+ * What stands within `gapPx` of the middle of those before it in its row is one mark with them: so
+ * the middles of two marks are never nearer than that. Items are in order of time.
+ */
 export function marksOf(
   items: readonly TimelineItem[],
   x: (atMs: number) => number,
@@ -35,7 +38,7 @@ export function marksOf(
     const kind = markKind(item)
     const at = x(item.at_ms)
     const last = open.get(rowOf(kind))
-    if (last !== undefined && at - last.firstX < gapPx) {
+    if (last !== undefined && at - last.mark.x < gapPx) {
       last.mark.items.push(item)
       last.mark.x = (last.firstX + at) / 2
       continue

@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Modal, Stack, Table, Text } from "@mantine/core"
+import { Button, Group, Modal, Stack, Table, Text } from "@mantine/core"
 import { useState } from "react"
 import type { TokenResponse } from "../../api/models"
 import { useRevokeToken } from "../../api/queries"
@@ -55,9 +55,9 @@ function Row({ token, onRevoke }: { token: TokenResponse; onRevoke: () => void }
       <Table.Td fw={550}>{token.name}</Table.Td>
       <Table.Td>{token.role}</Table.Td>
       <Table.Td>
-        <Badge variant="light" color={token.valid ? "teal" : "gray"}>
+        <span className={classes.validity} data-valid={token.valid}>
           {stateOf(token)}
-        </Badge>
+        </span>
       </Table.Td>
       <Table.Td>
         <TimeAgo atMs={millisOf(token.created_at)} />{" "}

@@ -1,0 +1,126 @@
+"""The main jobs by the keyboard alone: no pointer is ever moved here."""
+
+import re
+
+from playwright.async_api import Locator, Page, expect
+
+from tests.e2e.browser.conftest import Opens
+from tests.e2e.browser.running_up import BAD, Callers, Up
+
+_MOST_TABS = 60
+
+
+async def tab_to(page: Page, wanted: Locator) -> None:
+    """Goes on by Tab until something has the focus, which then is to be seen."""
+    for _ in range(_MOST_TABS):
+        if await wanted.count() and await wanted.evaluate("one => one === document.activeElement"):
+            style = (
+                "one => { const s = getComputedStyle(one); return s.outlineStyle + s.boxShadow }"
+            )
+            ring = await wanted.evaluate(style)
+            border = await wanted.evaluate("one => getComputedStyle(one).borderColor")
+            assert ring != "nonenone" or border, "the focus is not to be seen"
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"not reached by Tab: {wanted}")
+
+
+async def command(page: Page, text: str) -> None:
+    """Chooses what the palette finds first."""
+    await page.keyboard.press("Control+k")
+    await expect(page.get_by_role("textbox", name="Agent, page or action")).to_be_focused()
+    await page.keyboard.type(text)
+    await expect(page.get_by_role("dialog").get_by_text(text).first).to_be_visible()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("textbox", name="Agent, page or action")).to_be_hidden()
+
+
+async def tell(page: Page, action: str, reason: str) -> None:
+    """Gives an operator's word: the arrows choose, Enter does it."""
+    await tab_to(page, page.get_by_role("button", name="Control", exact=True))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("menu").locator(":focus")).to_be_attached()
+    item = page.get_by_role("menuitem", name=action)
+    for _ in range(4):
+        await page.keyboard.press("ArrowDown")
+        if await item.evaluate("one => one === document.activeElement"):
+            break
+    await expect(item).to_be_focused()
+    await page.keyboard.press("Enter")
+    field = page.get_by_role("dialog").get_by_role("textbox", name="Reason")
+    await expect(field).to_be_focused()
+    await page.keyboard.type(reason)
+    await tab_to(page, page.get_by_role("dialog").get_by_role("button", name=action))
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+async def test_palette_to_an_agent_forced_open_and_back(visit: Opens, up: Up) -> None:
+    await up.register("keys-agent", None)
+    page = await visit("/about")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await expect(page.get_by_text("Live", exact=True)).to_be_visible()
+    await command(page, "keys-agent")
+    await expect(page).to_have_url(re.compile(r"/agents/keys-agent$"))
+    badge = page.get_by_role("heading", level=1).locator("..")
+    await expect(badge).to_contain_text("Closed")
+    await tell(page, "Force open", "by keys")
+    await expect(badge).to_contain_text("Forced open")
+    await tell(page, "Back to auto", "by keys too")
+    await expect(badge).to_contain_text("Closed")
+    said = page.get_by_role("status").filter(has_text="keys-agent is now")
+    await expect(said).to_be_attached()  # and whoever does not see is told
+
+
+async def test_an_agent_is_created(visit: Opens, up: Up) -> None:
+    page = await visit("/")
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    await command(page, "New agent")
+    for name, text in (
+        ("Name", "keyed"),
+        ("Address", "http://127.0.0.1:9/ask"),
+        ("Failures in a row", "0"),
+    ):
+        await tab_to(page, page.get_by_role("textbox", name=name, exact=True))
+        await page.keyboard.type(text)
+    await tab_to(page, page.get_by_role("button", name="Create agent"))
+    await page.keyboard.press("Enter")
+    # What is wrong has the focus.
+    wrong = page.get_by_role("textbox", name="Failures in a row")
+    await expect(wrong).to_be_focused()
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("4")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile(r"/agents/keyed$"))
+    kept = await up.ask("GET", "/agents/keyed")
+    assert kept["circuit_breaker_config"] == {"failure_threshold": 4}
+
+
+async def test_the_timeline_is_zoomed_and_explains(visit: Opens, up: Up, callers: Callers) -> None:
+    agent = await callers.agent()
+    await up.register("keys-timeline", agent)
+    await callers.call("keys-timeline", 2)
+    agent.manners = BAD
+    await callers.call("keys-timeline", 3)
+    page = await visit("/agents/keys-timeline/timeline")
+    await expect(page.get_by_text("3 failures in a row").first).to_be_visible()
+    lanes = page.get_by_role("application", name="Timeline of keys-timeline")
+    await tab_to(page, lanes)
+    shown = page.get_by_role("combobox", name="How much is shown")
+    before = await shown.input_value()
+    await page.keyboard.press("+")
+    await expect(shown).not_to_have_value(before)
+    await page.keyboard.press("-")
+    await expect(shown).to_have_value(before)
+    await page.keyboard.press("p")
+    await page.keyboard.press("Enter")
+    why = page.get_by_role("region", name="Why this happened")
+    await expect(why).to_contain_text("3 failures in a row (threshold 3)")
+    await expect(why.get_by_role("heading", name="Why this happened")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(why).to_be_hidden()
+    await expect(lanes).to_be_focused()
+    await page.keyboard.press("Home")
+    await expect(page.get_by_role("button", name="Go live")).to_be_visible()
+    await page.keyboard.press("End")
+    await expect(page.get_by_role("button", name="Live", exact=True)).to_be_visible()
