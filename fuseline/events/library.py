@@ -11,11 +11,11 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 5
+BUILD = 6
 
 _PARTS = (
     *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep"),
-    *("tasks", "tasks_take", "tasks_settle", "tasks_tidy"),
+    *("tasks", "tasks_take", "tasks_settle", "tasks_tidy", "alerts"),
 )
 
 LIBRARY_NAME = f"fuseline_{VERSION}"

@@ -1,0 +1,411 @@
+"""Alert rules, channels, incidents and deliveries as the API takes and shows them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from fuseline.schemas.circuits import Millis
+
+_DAY = 86_400
+MAX_NAME = 100
+MAX_ITEMS = 50
+
+Seconds = Annotated[float, Meta(ge=1, le=30 * _DAY)]
+RuleName = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        max_length=MAX_NAME,
+        extra={"allowed": f"1 to {MAX_NAME} letters, digits and . _ -, a letter or digit first"},
+        extra_json_schema={"examples": ["payments-open"]},
+    ),
+]
+
+
+class Severity(StrEnum):
+    """How much it matters."""
+
+    INFO = "info"
+    WARNING = "warning"
+    CRITICAL = "critical"
+
+
+class _When(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """What a rule waits for."""
+
+
+class Opened(_When, frozen=True, tag="opened"):
+    """A circuit leaves CLOSED; over when it is CLOSED again."""
+
+
+class OpenLonger(_When, frozen=True, tag="open_longer"):
+    """A circuit has not been CLOSED for so long."""
+
+    for_seconds: Seconds = 300.0
+
+
+class Flapping(_When, frozen=True, tag="flapping"):
+    """A circuit went from CLOSED to OPEN so many times in so long."""
+
+    times: Annotated[int, Meta(ge=2, le=100)] = 3
+    within_seconds: Seconds = 600.0
+
+
+class FailureRate(_When, frozen=True, tag="failure_rate"):
+    """The failure rate of the window is at or above a share while the circuit stays CLOSED."""
+
+    rate: Annotated[float, Meta(gt=0, le=1)] = 0.2
+    minimum_calls: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    for_seconds: Annotated[float, Meta(ge=0, le=_DAY)] = 0.0
+
+
+class OverrideLonger(_When, frozen=True, tag="override_longer"):
+    """An operator's override has been in force for so long."""
+
+    for_seconds: Seconds = 3600.0
+
+
+class NoTraffic(_When, frozen=True, tag="no_traffic"):
+    """No call to an agent has ended for so long while its circuit was CLOSED."""
+
+    for_seconds: Seconds = 900.0
+
+
+class ProjectorLag(_When, frozen=True, tag="projector_lag"):
+    """The oldest event that is not folded yet has waited for so long."""
+
+    above_seconds: Seconds = 10.0
+
+
+class ProjectorStalled(_When, frozen=True, tag="projector_stalled"):
+    """A shard has had no projector for so long."""
+
+    for_seconds: Seconds = 10.0
+
+
+class RedisLost(_When, frozen=True, tag="redis_lost"):
+    """The server of the log has not answered the notifier for so long."""
+
+    for_seconds: Seconds = 10.0
+
+
+class SpoolHolds(_When, frozen=True, tag="spool"):
+    """The spools on a notifier's machine have held at least so many bytes for so long."""
+
+    above_bytes: Annotated[int, Meta(ge=1, le=1 << 50)] = 1 << 20
+    for_seconds: Seconds = 60.0
+
+
+class ClockTrouble(_When, frozen=True, tag="clock"):
+    """The server's clock jumped, or differs from the notifier's machine by so much."""
+
+    above_seconds: Annotated[float, Meta(ge=0.25, le=_DAY)] = 2.0
+
+
+When = (
+    Opened
+    | OpenLonger
+    | Flapping
+    | FailureRate
+    | OverrideLonger
+    | NoTraffic
+    | ProjectorLag
+    | ProjectorStalled
+    | RedisLost
+    | SpoolHolds
+    | ClockTrouble
+)
+"""What a rule may wait for."""
+
+_Clock = Annotated[
+    str,
+    Meta(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        extra={"allowed": "a time of day like 22:00"},
+        extra_json_schema={"examples": ["22:00"]},
+    ),
+]
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class QuietHours(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When notices wait; those whose incident is over by the end are never sent.
+
+    Attributes:
+        start: when it begins, on the clocks of the time zone.
+        end: when it ends; at or before `start`: on the next day.
+        time_zone: a name of the IANA database.
+        days: on which it begins; empty: on all.
+    """
+
+    start: _Clock
+    end: _Clock
+    time_zone: Annotated[str, Meta(max_length=64, examples=["Europe/Berlin"])] = "UTC"
+    days: Annotated[list[Day], Meta(max_length=7)] = []
+
+
+class AlertRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """When somebody is told, and how.
+
+    Attributes:
+        name: unique; part of its paths.
+        when: what it waits for.
+        agents: names of agents, `*` and `?` as in file names; empty: all.
+        tags: only agents that have one of these; empty: all.
+        severity: stands in the notices.
+        channels: names of channels that are told; empty: incidents are only kept.
+        quiet_hours: when notices wait.
+        group_seconds: notices wait so long for others of the rule and go out as one.
+        cooldown_seconds: after a notice, none of another incident of the same rule and agent for
+            so long.
+        notify_resolved: also say when it is over.
+        enabled: false: it waits for nothing.
+        description: for people; stands in the notices.
+    """
+
+    name: RuleName
+    when: When
+    agents: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(max_length=MAX_ITEMS)
+    ] = []
+    tags: Annotated[
+        list[Annotated[str, Meta(min_length=1, max_length=64)]], Meta(max_length=MAX_ITEMS)
+    ] = []
+    severity: Severity = Severity.WARNING
+    channels: Annotated[list[RuleName], Meta(max_length=MAX_ITEMS)] = []
+    quiet_hours: Annotated[list[QuietHours], Meta(max_length=20)] = []
+    group_seconds: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    cooldown_seconds: Annotated[float, Meta(ge=0, le=30 * _DAY)] = 0.0
+    notify_resolved: bool = True
+    enabled: bool = True
+    description: Annotated[str, Meta(max_length=500)] = ""
+
+
+_Reference = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        description="${env:NAME} or ${file:/path}, resolved by the notifier",
+        examples=["${env:OPS_WEBHOOK_SECRET}"],
+    ),
+]
+
+
+class WebhookChannel(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="webhook",
+):
+    """A signed POST of JSON.
+
+    Attributes:
+        name: unique; part of its paths.
+        url: http or https without a user and a query, or a reference to one with them.
+        secret: reference to the key of the signature.
+        timeout_seconds: of one attempt.
+    """
+
+    name: RuleName
+    url: Annotated[str, Meta(max_length=2000, examples=["https://ops.example.com/hooks/fuseline"])]
+    secret: _Reference
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 10.0
+
+
+class AppriseChannel(
+    Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
+    tag="apprise",
+):
+    """Slack, mail, PagerDuty, Teams and whatever else Apprise knows; needs the extra `apprise`.
+
+    Attributes:
+        name: unique; part of its paths.
+        url: reference to an Apprise URL, which holds the service's secrets.
+        timeout_seconds: of one attempt.
+    """
+
+    name: RuleName
+    url: _Reference
+    timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 30.0
+
+
+AlertChannel = WebhookChannel | AppriseChannel
+"""Where notices go."""
+
+
+class StoredRule(Struct, frozen=True, kw_only=True):
+    """A rule as it stands.
+
+    Attributes:
+        rule: what it says.
+        revision: grows with each change; the ETag.
+        created_ms: when it was made.
+        updated_ms: when it was last changed.
+        updated_by: who changed it.
+    """
+
+    rule: AlertRule
+    revision: int
+    created_ms: Millis
+    updated_ms: Millis
+    updated_by: str
+
+
+class RuleList(Struct, frozen=True, kw_only=True):
+    """All rules, by name."""
+
+    items: list[StoredRule]
+
+
+class StoredChannel(Struct, frozen=True, kw_only=True):
+    """A channel as it stands; secrets are references, so none is in it.
+
+    Attributes:
+        channel: where notices go.
+        revision: grows with each change; the ETag.
+        created_ms: when it was made.
+        updated_ms: when it was last changed.
+        updated_by: who changed it.
+    """
+
+    channel: AlertChannel
+    revision: int
+    created_ms: Millis
+    updated_ms: Millis
+    updated_by: str
+
+
+class ChannelList(Struct, frozen=True, kw_only=True):
+    """All channels, by name."""
+
+    items: list[StoredChannel]
+
+
+class IncidentResponse(Struct, frozen=True, kw_only=True):
+    """One time that a rule's condition held.
+
+    Attributes:
+        id: the same however often it is worked out; in every notice.
+        rule: name of the rule.
+        kind: what the rule waits for.
+        severity: of the rule then.
+        subject: an agent, or what else it is about.
+        summary: in words.
+        opened_ms: since when it holds.
+        resolved_ms: when it was over; 0: it is not.
+        resolution: why it was over.
+        silenced: why nobody was told; "" if somebody was, or will be.
+        details: figures at the time.
+    """
+
+    id: str
+    rule: str
+    kind: str
+    severity: Severity
+    subject: str
+    summary: str
+    opened_ms: Millis
+    resolved_ms: Millis
+    resolution: str
+    silenced: str
+    details: dict[str, Any]
+
+
+class IncidentList(Struct, frozen=True, kw_only=True):
+    """Incidents, the newest first."""
+
+    items: list[IncidentResponse]
+
+
+class DeliveryResponse(Struct, frozen=True, kw_only=True):
+    """One attempt to deliver a notice.
+
+    Attributes:
+        id: of the attempt; in order of time.
+        notice: id of the notice, the same in each attempt.
+        channel: where to.
+        event: opened, resolved or test.
+        incidents: what it tells of.
+        attempt: from 1.
+        at_ms: when it ended.
+        took_ms: how long it took.
+        result: delivered; retrying: it failed and is tried again; failed: it is given up.
+        error: what went wrong; "" if nothing.
+    """
+
+    id: str
+    notice: str
+    channel: str
+    event: str
+    incidents: list[str]
+    attempt: int
+    at_ms: Millis
+    took_ms: Millis
+    result: str
+    error: str
+
+
+class DeliveryList(Struct, frozen=True, kw_only=True):
+    """Attempts, the newest first."""
+
+    items: list[DeliveryResponse]
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """One change of a rule or channel.
+
+    Attributes:
+        id: in order of time.
+        at_ms: when.
+        actor: who.
+        action: put or delete.
+        kind: rule or channel.
+        name: of it.
+        revision: it has since.
+        after: what it says since; null after a removal.
+    """
+
+    id: str
+    at_ms: Millis
+    actor: str
+    action: str
+    kind: str
+    name: str
+    revision: int
+    after: dict[str, Any] | None
+
+
+class AuditList(Struct, frozen=True, kw_only=True):
+    """Changes, the newest first."""
+
+    items: list[AuditEntry]
+
+
+class NotifierState(Struct, frozen=True, kw_only=True):
+    """Whether somebody watches.
+
+    Attributes:
+        owner: the process that does now; "" if none.
+    """
+
+    owner: str
