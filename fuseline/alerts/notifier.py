@@ -81,6 +81,7 @@ class Notifier:
     async def run(self) -> None:
         """Runs until cancelled; then notices under way may end, and the lease is given back."""
         try:
+            await self._sender.prepare()
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._follow_feed)
                 tasks.start_soon(self._listen)

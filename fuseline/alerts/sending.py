@@ -45,9 +45,17 @@ class Sender:
         namespace: stands in the notices.
         secrets: resolves references of channels.
         policy: which addresses webhooks may be sent to.
+        ssl_context: for TLS to receivers; None: the system's certificates.
     """
 
-    def __init__(self, namespace: str, secrets: SecretSource, policy: OutboundPolicy) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        secrets: SecretSource,
+        policy: OutboundPolicy,
+        ssl_context: ssl.SSLContext | None = None,
+    ) -> None:
+        self._given_ssl = ssl_context
         self._namespace = namespace
         self._secrets = secrets
         self._policy = policy
@@ -61,6 +69,10 @@ class Sender:
             ConfigError: naming the variable.
         """
         return cls(namespace, SecretSource.from_env(environ), OutboundPolicy.from_env(environ))
+
+    async def prepare(self) -> None:
+        """Reads the certificates; it takes a while, and nobody shall wait for that later."""
+        await anyio.to_thread.run_sync(lambda: self._ssl)
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -141,7 +153,7 @@ class Sender:
 
     @cached_property
     def _ssl(self) -> ssl.SSLContext:
-        return httpx2.create_ssl_context()
+        return self._given_ssl or httpx2.create_ssl_context()
 
     async def _notify(
         self,

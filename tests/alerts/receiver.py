@@ -4,6 +4,7 @@
 `/status/S` always S. Standard library only, so that it starts quickly.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -19,8 +20,15 @@ _lock = threading.Lock()
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
+    def handle(self) -> None:
+        with contextlib.suppress(ConnectionError):  # whoever was killed
+            super().handle()
+
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if len(body) < int(self.headers["Content-Length"]):
+            self.close_connection = True  # whoever sent it was killed on the way
+            return
         arrived = time.time()
         notice = self.headers.get("webhook-id", "")
         with _lock:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -24,6 +25,7 @@ from fuseline.schemas.alerts import IncidentResponse
 from tests.logbook import append, failing, failure, open_backend
 from tests.waiting import eventually
 
+_NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # reading certificates takes a while
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 ENVIRON = {"HOOK_SECRET": SECRET, "PLAIN_SECRET": "not base64 at all"}
 
@@ -78,7 +80,7 @@ async def receiving() -> AsyncIterator[Receiver]:
 
 def sender(namespace: str = "test", **environ: str) -> Sender:
     return Sender(
-        namespace, SecretSource(ENVIRON | environ), OutboundPolicy(allow=["127.0.0.1"])
+        namespace, SecretSource(ENVIRON | environ), OutboundPolicy(allow=["127.0.0.1"]), _NO_TLS
     )
 
 
