@@ -14,8 +14,8 @@ from fuseline.core.references import MASK, Reference, parse_references
 from fuseline.schemas.alerts import (
     AlertChannel,
     AlertRule,
-    AppriseChannel,
-    WebhookChannel,
+    Apprise,
+    Webhook,
     When,
 )
 
@@ -32,7 +32,7 @@ _WORDS = (
     ),
 )
 _KINDS = [one.__struct_config__.tag for one in When.__args__]
-_CHANNEL_KINDS = [one.__struct_config__.tag for one in AlertChannel.__args__]
+_CHANNEL_KINDS = [one.__struct_config__.tag for one in (Webhook, Apprise)]
 _REFERENCE = "one reference to the secret, ${env:NAME} or ${file:/path}"
 _URL = "http://... or https://... without user, query and fragment, or one reference to a URL"
 
@@ -66,25 +66,20 @@ def read_channel(document: Any, name: str | None = None) -> AlertChannel:
     Raises:
         ConfigError: the first value that is not allowed; never repeats one that may be a secret.
     """
-    channel: AlertChannel = _convert(_named(document, name), AlertChannel)  # type: ignore[arg-type]
-    if isinstance(channel, WebhookChannel):
-        if not is_reference(channel.secret):
-            raise ConfigError("secret", MASK, _REFERENCE)
-        if not is_reference(channel.url) and not _is_plain_url(channel.url):
-            raise ConfigError("url", MASK, _URL)
-    elif not is_reference(channel.url):
-        raise ConfigError("url", MASK, f"{_REFERENCE} that holds an Apprise URL")
+    channel = _convert(_named(document, name), AlertChannel)
+    if isinstance(channel.to, Webhook):
+        if not is_reference(channel.to.secret):
+            raise ConfigError("to.secret", MASK, _REFERENCE)
+        if not is_reference(channel.to.url) and not _is_plain_url(channel.to.url):
+            raise ConfigError("to.url", MASK, _URL)
+    elif not is_reference(channel.to.url):
+        raise ConfigError("to.url", MASK, f"{_REFERENCE} that holds an Apprise URL")
     return channel
 
 
 def kind_of(rule: AlertRule) -> str:
     """What the rule waits for, as its document says it."""
     return str(type(rule.when).__struct_config__.tag)
-
-
-def channel_kind(channel: AlertChannel) -> str:
-    """Of which kind a channel is, as its document says it."""
-    return "apprise" if isinstance(channel, AppriseChannel) else "webhook"
 
 
 def is_reference(text: str) -> bool:
@@ -139,7 +134,7 @@ def _refusal(document: Any, text: str) -> ConfigError:
         field = f"{path}.{missing['name']}" if path else missing["name"]
         return ConfigError(field, None, "a value; it must be there")
     value = _value_at(document, path)
-    if path in ("url", "secret"):
+    if path in ("to.url", "to.secret"):
         value = MASK
     return ConfigError(path, value, _allowed(what, path))
 
@@ -147,7 +142,7 @@ def _refusal(document: Any, text: str) -> ConfigError:
 def _allowed(what: str, path: str) -> str:
     if path == "when.kind":
         return f"one of {', '.join(map(str, _KINDS))}"
-    if path == "kind":
+    if path == "to.kind":
         return f"one of {', '.join(map(str, _CHANNEL_KINDS))}"
     words = what.partition(", got ")[0].removeprefix("Expected ").replace("`", "")
     for pattern, instead in _WORDS:

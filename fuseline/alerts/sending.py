@@ -26,9 +26,9 @@ from fuseline.core.errors import ConfigError, FuselineError
 from fuseline.schemas.alerts import (
     AlertChannel,
     AlertRule,
-    AppriseChannel,
+    Apprise,
     Severity,
-    WebhookChannel,
+    Webhook,
 )
 
 _CONNECTIONS = 8
@@ -101,23 +101,25 @@ class Sender:
             DeliveryError: it was not taken, or that is not known.
         """
         try:
-            with anyio.fail_after(channel.timeout_seconds):
-                if isinstance(channel, WebhookChannel):
+            with anyio.fail_after(channel.to.timeout_seconds):
+                if isinstance(channel.to, Webhook):
                     body = document(notice, incidents, rule, self._namespace)
-                    await self._post(channel, notice, msgspec.json.encode(body), timestamp)
+                    await self._post(
+                        channel.name, channel.to, notice, msgspec.json.encode(body), timestamp
+                    )
                 else:
-                    await self._notify(channel, notice, incidents, rule)
+                    await self._notify(channel.name, channel.to, notice, incidents, rule)
         except TimeoutError:
-            raise DeliveryError(f"no answer within {channel.timeout_seconds:g} s") from None
+            raise DeliveryError(f"no answer within {channel.to.timeout_seconds:g} s") from None
 
     async def _post(
-        self, channel: WebhookChannel, notice: Notice, body: bytes, timestamp: int
+        self, name: str, to: Webhook, notice: Notice, body: bytes, timestamp: int
     ) -> None:
-        url = self._resolve(channel.name, "the URL", channel.url)
-        secret = self._resolve(channel.name, "the secret", channel.secret)
+        url = self._resolve(name, "the URL", to.url)
+        secret = self._resolve(name, "the secret", to.secret)
         try:
             signature = sign(secret, notice.id, timestamp, body)
-            client = self._client(channel, url)
+            client = self._client(name, to, url)
         except (ValueError, ConfigError) as error:
             reason = error.allowed if isinstance(error, ConfigError) else str(error)
             raise DeliveryError(f"the channel's secrets cannot be used: {reason}") from None
@@ -140,14 +142,14 @@ class Sender:
         if not 200 <= status < 300:
             raise DeliveryError(f"the receiver answered {status}")
 
-    def _client(self, channel: WebhookChannel, url: str) -> httpx2.AsyncClient:
-        key = f"{channel.name} {channel.timeout_seconds}"
+    def _client(self, name: str, to: Webhook, url: str) -> httpx2.AsyncClient:
+        key = f"{name} {to.timeout_seconds}"
         if key not in self._clients:
             endpoint = Endpoint(
-                url=url.partition("?")[0], attempt_timeout_seconds=channel.timeout_seconds
+                url=url.partition("?")[0], attempt_timeout_seconds=to.timeout_seconds
             )
             self._clients[key] = make_client(
-                endpoint, self._ssl, GuardedBackend(channel.name, self._policy), _CONNECTIONS
+                endpoint, self._ssl, GuardedBackend(name, self._policy), _CONNECTIONS
             )
         return self._clients[key]
 
@@ -157,7 +159,8 @@ class Sender:
 
     async def _notify(
         self,
-        channel: AppriseChannel,
+        name: str,
+        to: Apprise,
         notice: Notice,
         incidents: Sequence[Incident],
         rule: AlertRule | None,
@@ -170,7 +173,7 @@ class Sender:
             ) from None
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may hold URLs
         target = apprise.Apprise()
-        if not target.add(self._resolve(channel.name, "the URL", channel.url)):
+        if not target.add(self._resolve(name, "the URL", to.url)):
             raise DeliveryError("the secret is no URL that Apprise knows")
         kinds: dict[Any, Any] = {
             Severity.INFO: apprise.NotifyType.INFO,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any, Generic, TypeVar
 
+import anyio
 import msgspec
 from msgspec import Struct
 
@@ -35,6 +36,7 @@ from fuseline.schemas.alerts import (
 
 MOST_AUDITED = 5000
 MOST_LISTED = 500
+_POLL_SECONDS = 0.05
 MOST_NAMES = 500
 """Rules, and channels, of a namespace."""
 
@@ -278,6 +280,27 @@ class AlertStore:
             if isinstance(reply, Exception):
                 raise translate(reply) from reply
         return notice.id
+
+    async def tried(self, channel: str, actor: str, wait_seconds: float) -> DeliveryResponse:
+        """Sends a test notice and waits for what comes of it; see `test`."""
+        notice = await self.test(channel, actor)
+        with anyio.move_on_after(wait_seconds):
+            while True:
+                if (found := await self.delivery_of(notice)) is not None:
+                    return found
+                await anyio.sleep(_POLL_SECONDS)
+        return DeliveryResponse(
+            id="",
+            notice=notice,
+            channel=channel,
+            event=TEST,
+            incidents=[],
+            attempt=0,
+            at_ms=self._backend.clock.now_ms(),
+            took_ms=0,
+            result="waiting",
+            error="",
+        )
 
     async def delivery_of(self, notice: str) -> DeliveryResponse | None:
         """The last attempt to deliver a notice, if it is among the newest."""

@@ -20,7 +20,7 @@ from fuseline.api.envelope import Envelope
 from fuseline.api.pages import ZIPPED, Pages, page_routes
 from fuseline.api.problems import HANDLERS
 from fuseline.api.queries import check_query
-from fuseline.api.routes import access, agents, circuits, stream, system, tasks, timeline
+from fuseline.api.routes import access, agents, alerts, circuits, stream, system, tasks, timeline
 from fuseline.api.services import Services
 
 PREFIX = "/api/v1"
@@ -32,6 +32,7 @@ _ROUTES: list[ControllerRouterHandler] = [
     timeline.routes,
     stream.stream_route,
     tasks.routes,
+    alerts.routes,
     access.routes,
     system.routes,
 ]

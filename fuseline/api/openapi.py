@@ -18,7 +18,17 @@ import fuseline
 from fuseline.api.access.roles import Role
 from fuseline.api.schemas import agent_bodies
 from fuseline.api.schemas.examples import EXAMPLES
-from fuseline.schemas import access, agents, circuits, problems, stream, system, tasks, timeline
+from fuseline.schemas import (
+    access,
+    agents,
+    alerts,
+    circuits,
+    problems,
+    stream,
+    system,
+    tasks,
+    timeline,
+)
 
 _BODIES: dict[str, type[Struct]] = {
     "createAgent": agent_bodies.AgentCreate,
@@ -28,13 +38,25 @@ _BODIES: dict[str, type[Struct]] = {
     "submitTask": tasks.TaskSubmit,
     "logIn": access.Login,
     "createToken": access.TokenCreate,
+    "createAlertRule": alerts.AlertRule,
+    "replaceAlertRule": alerts.AlertRule,
+    "createAlertChannel": alerts.AlertChannel,
+    "replaceAlertChannel": alerts.AlertChannel,
 }
+# Members of bodies, which may leave out what has a default.
+_PARTS = (
+    *get_args(alerts.When),
+    alerts.Webhook,
+    alerts.Apprise,
+    alerts.QuietHours,
+)
 _REF = "#/components/schemas/{name}"
 _TAGS = {
     "agents": "The registry: agents and the settings of their breakers.",
     "circuits": "How the breakers stand, why, what happened; and an operator's word over them.",
     "stream": "Changes as they happen.",
     "tasks": "Calls that workers make for you.",
+    "alerts": "Who is told of what, and was.",
     "access": "Who you are, sessions, tokens.",
     "system": "Whether it is well.",
 }
@@ -111,15 +133,15 @@ def make_document(app: Litestar) -> dict[str, Any]:
 
 
 def _answers() -> list[type[Struct]]:
-    modules = (access, agents, circuits, problems, stream, system, tasks, timeline)
+    modules = (access, agents, alerts, circuits, problems, stream, system, tasks, timeline)
     found = [
         value
         for module in modules
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Struct)
     ]
-    bodies = _BODIES.values()
-    return [one for one in dict.fromkeys(found) if one not in bodies]
+    bodies = [*_BODIES.values(), *_PARTS]
+    return [one for one in dict.fromkeys(found) if one not in bodies and one.__name__[0] != "_"]
 
 
 def _always_there(kind: type[Struct]) -> list[str]:

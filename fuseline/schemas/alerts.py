@@ -205,52 +205,48 @@ _Reference = Annotated[
 ]
 
 
-class WebhookChannel(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="webhook",
-):
+class _To(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"):
+    """Where notices go."""
+
+
+class Webhook(_To, frozen=True, tag="webhook"):
     """A signed POST of JSON.
 
     Attributes:
-        name: unique; part of its paths.
         url: http or https without a user and a query, or a reference to one with them.
         secret: reference to the key of the signature.
         timeout_seconds: of one attempt.
     """
 
-    name: RuleName
     url: Annotated[str, Meta(max_length=2000, examples=["https://ops.example.com/hooks/fuseline"])]
     secret: _Reference
     timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 10.0
 
 
-class AppriseChannel(
-    Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    tag_field="kind",
-    tag="apprise",
-):
+class Apprise(_To, frozen=True, tag="apprise"):
     """Slack, mail, PagerDuty, Teams and whatever else Apprise knows; needs the extra `apprise`.
 
     Attributes:
-        name: unique; part of its paths.
         url: reference to an Apprise URL, which holds the service's secrets.
         timeout_seconds: of one attempt.
     """
 
-    name: RuleName
     url: _Reference
     timeout_seconds: Annotated[float, Meta(ge=0.1, le=60)] = 30.0
 
 
-AlertChannel = WebhookChannel | AppriseChannel
-"""Where notices go."""
+class AlertChannel(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where notices go.
+
+    Attributes:
+        name: unique; part of its paths.
+        to: the receiver.
+        description: for people.
+    """
+
+    name: RuleName
+    to: Webhook | Apprise
+    description: Annotated[str, Meta(max_length=500)] = ""
 
 
 class StoredRule(Struct, frozen=True, kw_only=True):
@@ -349,7 +345,8 @@ class DeliveryResponse(Struct, frozen=True, kw_only=True):
         attempt: from 1.
         at_ms: when it ended.
         took_ms: how long it took.
-        result: delivered; retrying: it failed and is tried again; failed: it is given up.
+        result: delivered; retrying: it failed and is tried again; failed: it is given up; waiting:
+            of a test, it is not sent yet.
         error: what went wrong; "" if nothing.
     """
 

@@ -111,12 +111,14 @@ class World:
     async def channel(self, name: str = "ops", path: str = "/ok", **values: Any) -> None:
         await self.store.put_channel(
             {
-                "kind": "webhook",
                 "name": name,
-                "url": f"{self.receiver.url}{path}",
-                "secret": "${env:HOOK_SECRET}",
-            }
-            | values,
+                "to": {
+                    "kind": "webhook",
+                    "url": f"{self.receiver.url}{path}",
+                    "secret": "${env:HOOK_SECRET}",
+                }
+                | values,
+            },
             "test",
         )
 

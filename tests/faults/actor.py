@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from fuseline import CircuitBreakerOpenError
-from fuseline.core.errors import BackendError
 from fuseline.alerts.notifier import Notifier
+from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.settings import BackendSettings
 from tests.alerts.support import sender
