@@ -9,6 +9,7 @@ import typer
 
 import fuseline
 from fuseline.cli.agents import agents
+from fuseline.cli.alerts import alerts
 from fuseline.cli.api import api
 from fuseline.cli.check import rebuild_command, verify_command
 from fuseline.cli.configure import configure_agent
@@ -77,6 +78,7 @@ for _name, _command, _panel in (
 ):
     app.command(_name, epilog=EPILOG, rich_help_panel=_panel)(with_options(_command))
 app.add_typer(agents, rich_help_panel="Change")
+app.add_typer(alerts, rich_help_panel="Change")
 app.add_typer(tokens, rich_help_panel="Change")
 
 
