@@ -77,6 +77,18 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("../pages/AgentAuditTab"), "AgentAuditTab"),
 })
 
+const agentAlerts = createRoute({
+  getParentRoute: () => agent,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("../pages/AgentAlertsTab"), "AgentAlertsTab"),
+})
+
+const alerts = createRoute({
+  getParentRoute: () => shell,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("../pages/Alerts"), "Alerts"),
+})
+
 const tokens = createRoute({
   getParentRoute: () => shell,
   path: "/tokens",
@@ -96,7 +108,8 @@ export const router = createRouter({
       circuits,
       agents,
       agentNew,
-      agent.addChildren([overview, timeline, settings, audit]),
+      agent.addChildren([overview, timeline, settings, agentAlerts, audit]),
+      alerts,
       tokens,
       about,
     ]),

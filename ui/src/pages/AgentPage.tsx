@@ -13,6 +13,7 @@ const TABS = [
   { to: "/agents/$name", label: "Overview" },
   { to: "/agents/$name/timeline", label: "Timeline" },
   { to: "/agents/$name/settings", label: "Settings" },
+  { to: "/agents/$name/alerts", label: "Alerts" },
   { to: "/agents/$name/audit", label: "Audit" },
 ] as const
 
