@@ -18,16 +18,13 @@ from fuseline.projections.timeline import Item
 from fuseline.schemas.alerts import StoredRule
 
 
-def follow(
-    book: Book, agent: str, items: Iterable[Item], from_ms: int, until_ms: int
-) -> list[Incident]:
+def follow(book: Book, agent: str, items: Iterable[Item], until_ms: int) -> list[Incident]:
     """Works off new entries of an agent's history and the time up to `until_ms`.
 
     Args:
         book: what is known.
         agent: whose history.
         items: new entries, in order.
-        from_ms: when this agent was last looked at.
         until_ms: now.
 
     Returns:
@@ -36,14 +33,16 @@ def follow(
     track = book.tracks.setdefault(agent, Track())
     rules = book.rules_of(agent)
     changed: list[Incident] = []
-    at_ms = from_ms
+    at_ms = track.looked_ms
     for item in items:
         if item.position >= track.position and item.at_ms > at_ms:
             changed += _advance(book, rules, agent, track, at_ms, item.at_ms)
             at_ms = item.at_ms
         if track.take(item):
-            changed += _look(book, rules, agent, track, item.at_ms)
+            # What was written late counts from now: the time in between has been looked at.
+            changed += _look(book, rules, agent, track, at_ms)
     changed += _advance(book, rules, agent, track, at_ms, until_ms)
+    track.looked_ms = max(at_ms, until_ms)
     return changed
 
 

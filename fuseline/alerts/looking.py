@@ -68,9 +68,11 @@ async def first_tracks(
         commands.append(("HGET", agent.circuit, "blob"))
     tracks: dict[str, Track] = {}
     for name, last, circuit in _with_circuits(names, await _ask(wire, commands)):
-        track = tracks[name] = Track(history_id=last[0][0].decode() if last else "0-0")
+        history_id = last[0][0].decode() if last else "0-0"
+        track = tracks[name] = Track(history_id=history_id, looked_ms=now_ms)
         if circuit is not None:
             track.position = (circuit.last_ms, circuit.last_seq, 1)
+            track.epoch = circuit.epoch
             if circuit.state is not CircuitState.CLOSED:
                 track.opened_ms, track.cause = circuit.since_ms, circuit.cause
             if circuit.mode is not Mode.AUTO:

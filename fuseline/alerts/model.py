@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from fuseline.core.circuit import CircuitState, ModeChanged, Transition
+from fuseline.core.circuit import Cause, CircuitState, ModeChanged, Transition
 from fuseline.core.events import Mode
 from fuseline.projections.timeline import Item, Position
 from fuseline.schemas.alerts import Severity, StoredRule
@@ -33,6 +33,8 @@ class Track(Struct, array_like=True):
         mode: the override in force.
         mode_ms: since when.
         actor: who set it.
+        epoch: of the last transition.
+        looked_ms: up to when time was worked off too; what was decided before stays so.
     """
 
     history_id: str = "0-0"
@@ -43,29 +45,39 @@ class Track(Struct, array_like=True):
     mode: Mode = Mode.AUTO
     mode_ms: int = 0
     actor: str = ""
+    epoch: int = 0
+    looked_ms: int = 0
 
     def take(self, item: Item) -> bool:
-        """Takes a history entry; False if it was acted on before."""
+        """Takes a history entry; False if it changes nothing, as one that was acted on before."""
         self.history_id = item.id
         content = item.content
         if item.position < self.position or not isinstance(content, Transition | ModeChanged):
             return False
-        self.position = item.position
         if isinstance(content, ModeChanged):
-            if content.mode is not self.mode:
-                self.mode = content.mode
-                self.mode_ms = content.at_ms if content.mode is not Mode.AUTO else 0
-                self.actor = content.actor
-        elif content.to_state is CircuitState.CLOSED:
+            # One event may change mode and state, so the position alone does not tell.
+            if content.mode is self.mode:
+                return False
+            self.mode = content.mode
+            self.mode_ms = content.at_ms if content.mode is not Mode.AUTO else 0
+            self.actor = content.actor
+        else:
+            if item.position == self.position and content.epoch <= self.epoch:
+                return False
+            self._take_transition(content)
+        self.position = item.position
+        return True
+
+    def _take_transition(self, change: Transition) -> None:
+        self.epoch = change.epoch
+        if change.to_state is CircuitState.CLOSED:
             self.opened_ms = 0
         elif not self.opened_ms:
-            self.opened_ms = content.at_ms
-            self.cause = content.cause.value
-            if content.at_ms not in self.openings[-1:]:
-                self.openings = [*self.openings, content.at_ms][-MOST_OPENINGS:]
-        if isinstance(content, Transition) and content.cause == "removed":
+            self.opened_ms = change.at_ms
+            self.cause = change.cause.value
+            self.openings = [*self.openings, change.at_ms][-MOST_OPENINGS:]
+        if change.cause is Cause.REMOVED:
             self.mode, self.mode_ms = Mode.AUTO, 0
-        return True
 
 
 class Incident(Struct, kw_only=True, omit_defaults=True):

@@ -34,6 +34,7 @@ from fuseline.alerts.store import load_rules
 from fuseline.core.circuit import NEVER_MS
 from fuseline.events.backend import Backend
 from fuseline.events.wire import Wire
+from fuseline.projections.timeline import Item
 from fuseline.schemas.alerts import ProjectorLag
 
 SAMPLE_SECONDS = 2.0
@@ -62,7 +63,6 @@ class Watch:
         self._news = anyio.Event()
         self._noticed: dict[str, None] = {}
         self._swept_at = self._sampled_at = -1e9
-        self._looked: dict[str, int] = {}  # when each agent was last looked at
         self._deadlines: list[tuple[int, str]] = []
         self._next: dict[str, int] = {}  # the deadline of each agent that counts
         self._offset_ms = backend.clock.offset_ms
@@ -99,7 +99,6 @@ class Watch:
             await self._ledger.begin(now_ms, tracks)
             self.book.tracks = tracks
         self._swept_at = self._sampled_at = -1e9
-        self._looked.clear()
         self._deadlines.clear()
         self._next.clear()
 
@@ -140,8 +139,7 @@ class Watch:
         changed = retire(self.book, now_ms)
         if self.book.rules != before:
             for agent in self.book.tracks:
-                changed += follow(self.book, agent, (), now_ms, now_ms)
-                self._schedule(agent, now_ms)
+                changed += self._follow(agent, (), now_ms)
         await self._commit(changed, {}, courier, forgotten)
 
     async def _work_off(self, courier: Courier) -> None:
@@ -189,20 +187,13 @@ class Watch:
         await self._commit(changed, moved, courier)
         return more
 
-    def _follow(self, agent: str, items: Iterable[object], until_ms: int) -> list[Incident]:
-        track = self.book.tracks[agent]
-        from_ms = self._looked.get(agent, track.position[0])
-        until_ms = max(from_ms, until_ms)
-        changed = follow(self.book, agent, items, from_ms, until_ms)  # type: ignore[arg-type]
-        self._schedule(agent, until_ms)
-        return changed
-
-    def _schedule(self, agent: str, now_ms: int) -> None:
-        self._looked[agent] = now_ms
-        due_ms = next_deadline(self.book, agent, now_ms)
+    def _follow(self, agent: str, items: Iterable[Item], until_ms: int) -> list[Incident]:
+        changed = follow(self.book, agent, items, until_ms)
+        due_ms = next_deadline(self.book, agent, self.book.tracks[agent].looked_ms)
         if due_ms < NEVER_MS and self._next.get(agent) != due_ms:
             self._next[agent] = due_ms
             heapq.heappush(self._deadlines, (due_ms, agent))
+        return changed
 
     async def _sample(self, courier: Courier) -> None:
         now_ms = await self._backend.learn_time(self._wire)
@@ -255,6 +246,12 @@ class Watch:
         """Writes what was decided and how far the histories are worked off, in one step."""
         now_ms = self._backend.clock.now_ms()
         touched = plan(self.book, changed, now_ms) | drop_orphans(self.book)
+        # With an incident goes up to when its agent was looked at, or an heir would look again.
+        moved = moved | {
+            one.subject: self.book.tracks[one.subject]
+            for one in changed
+            if one.subject in self.book.tracks
+        }
         abouts = [*(one.about for one in changed), *forgotten]
         await self._ledger.write(
             [
