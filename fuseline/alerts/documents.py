@@ -15,6 +15,8 @@ from fuseline.schemas.alerts import (
     AlertChannel,
     AlertRule,
     Apprise,
+    Day,
+    Severity,
     Webhook,
     When,
 )
@@ -144,11 +146,21 @@ def _allowed(what: str, path: str) -> str:
         return f"one of {', '.join(map(str, _KINDS))}"
     if path == "to.kind":
         return f"one of {', '.join(map(str, _CHANNEL_KINDS))}"
+    if path == "severity":
+        return f"one of {', '.join(Severity)}"
+    if ".days[" in path:
+        return f"some of {', '.join(Day)}"
     words = what.partition(", got ")[0].removeprefix("Expected ").replace("`", "")
     for pattern, instead in _WORDS:
         if pattern.search(words):
             return instead
-    words = words.replace(">=", "from").replace("<=", "up to").replace("float", "a number")
+    words = (
+        words.replace("array", "a list")
+        .replace("object", "an object")
+        .replace(">=", "from")
+        .replace("<=", "up to")
+        .replace("float", "a number")
+    )
     return (
         words.replace("int", "a whole number")
         .replace("str", "text")

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
+from time import monotonic
 
 import anyio
 import msgspec
@@ -34,6 +35,7 @@ LEASE_MS = 2000
 _RENEWALS = 4  # in the time of a lease
 _BLOCK_SECONDS = 1.0
 _RETRY_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.5
 _MACHINE_SECONDS = 5.0
 _DRAIN_SHARE = 0.6  # of the lease: what is under way may end while it is still ours
 
@@ -99,16 +101,20 @@ class Notifier:
 
     async def _serve(self) -> None:
         """One term after another."""
+        failures = 0
         while True:
             await self._won.wait()
+            began = monotonic()
             try:
                 with anyio.CancelScope() as self._term:
                     await self._serve_term()
             except* BackendError as group:
                 # Nothing was written, or that is not known: begin again from what is there.
-                _log.warning("alerts_wait", error=str(group.exceptions[0]))
+                failures = 1 if monotonic() - began > _LONGEST_PAUSE_SECONDS else failures + 1
+                if failures == 1:
+                    _log.warning("alerts_wait", error=str(group.exceptions[0]))
             self._term = None
-            await anyio.sleep(_RETRY_SECONDS)
+            await anyio.sleep(min(_LONGEST_PAUSE_SECONDS, _RETRY_SECONDS * max(1, failures)))
 
     async def _serve_term(self) -> None:
         await self._watch.load()

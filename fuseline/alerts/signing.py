@@ -7,7 +7,6 @@ The signed text is `id.timestamp.body`; so a receiver can drop what it had (id),
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 
@@ -39,5 +38,5 @@ def key_of(secret: str) -> bytes:
         return secret.encode()
     try:
         return base64.b64decode(secret.removeprefix(_PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError("the secret has no base64 after whsec_") from None

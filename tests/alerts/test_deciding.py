@@ -92,7 +92,7 @@ Found = set[tuple[str, int, int]]
 """Rule, when it began to hold, when it was over; 0: it is not."""
 
 
-def brute(items: Sequence[Item]) -> Found:
+def brute(items: Sequence[Item]) -> Found:  # noqa: C901 - plain on purpose
     """Looks at every ms; before and after each entry of it."""
     left: int | None = None
     state = CircuitState.CLOSED
