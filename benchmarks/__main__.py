@@ -12,6 +12,7 @@ from typing import Any
 import redis
 
 from benchmarks import (
+    alerts,
     away,
     executor,
     hot_path,
@@ -26,6 +27,7 @@ from benchmarks.report import machine, write_json
 from benchmarks.server import private_server
 
 PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
+    "alerts": alerts.run,
     "away": away.run,
     "executor": executor.run,
     "hot-path": hot_path.run,
