@@ -7,7 +7,7 @@ import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
 import classes from "./alerts.module.css"
-import { conditionText } from "./conditions"
+import { CONDITIONS, conditionText } from "./conditions"
 import { useChannels, useDeleteRule, useRules } from "./queries"
 import { RuleForm } from "./RuleForm"
 import { SeverityBadge } from "./SeverityBadge"
@@ -151,6 +151,7 @@ function RuleTable({ rules, may, onEdit }: TableProps) {
 }
 
 function scopeText({ rule }: StoredRule): string {
+  if (!CONDITIONS[rule.when.kind].ofAgents) return "–"
   const parts = [...(rule.agents ?? []), ...(rule.tags ?? []).map((tag) => `#${tag}`)]
   return parts.join(" ") || "all"
 }
