@@ -8,7 +8,7 @@ import msgspec
 
 from fuseline.alerts.book import Book, Told
 from fuseline.alerts.model import Incident, Notice, Subject, Track
-from fuseline.alerts.store import load_channels, load_rules
+from fuseline.alerts.records import load_channels, load_rules
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AlertKeys

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import anyio
 import msgspec
-from msgspec import Struct
 
 from fuseline.alerts.documents import read_channel, read_rule
 from fuseline.alerts.errors import (
@@ -19,11 +18,20 @@ from fuseline.alerts.errors import (
 )
 from fuseline.alerts.model import Incident, Notice, digest
 from fuseline.alerts.planning import TEST
+from fuseline.alerts.records import (
+    Record,
+    as_channel,
+    as_rule,
+    load_channels,
+    load_rules,
+    stored_channel,
+    stored_rule,
+)
 from fuseline.core.errors import ConfigError
 from fuseline.core.texts import check_text
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
-from fuseline.events.wire import Wire, translate
+from fuseline.events.wire import translate
 from fuseline.schemas.alerts import (
     AlertChannel,
     AlertRule,
@@ -40,40 +48,8 @@ _POLL_SECONDS = 0.05
 MOST_NAMES = 500
 """Rules, and channels, of a namespace."""
 
-T = TypeVar("T", AlertRule, AlertChannel)
-
-
-class Record(Struct, Generic[T], array_like=True, frozen=True):
-    """What a hash holds behind the revision."""
-
-    document: T
-    created_ms: int
-    updated_ms: int
-    updated_by: str
-
-
-_rules = msgspec.json.Decoder(Record[AlertRule])
-_channels = msgspec.json.Decoder(Record[AlertChannel])
 _incidents = msgspec.msgpack.Decoder(Incident)
 _said = msgspec.json.Decoder(dict[str, Any])
-
-
-async def load_rules(backend: Backend, wire: Wire | None = None) -> dict[str, StoredRule]:
-    """All rules, by name; one of a newer release that cannot be read is left out."""
-    found = {}
-    for name, raw in await _pairs(backend, backend.keys.alerts.rules, wire):
-        if (rule := _stored_rule(raw)) is not None:
-            found[name] = rule
-    return dict(sorted(found.items()))
-
-
-async def load_channels(backend: Backend, wire: Wire | None = None) -> dict[str, StoredChannel]:
-    """All channels, by name."""
-    found = {}
-    for name, raw in await _pairs(backend, backend.keys.alerts.channels, wire):
-        if (channel := _stored_channel(raw)) is not None:
-            found[name] = channel
-    return dict(sorted(found.items()))
 
 
 class AlertStore:
@@ -94,7 +70,7 @@ class AlertStore:
             AlertNotFoundError: there is none.
         """
         raw = await self._backend.wire.call("HGET", self._keys.rules, name)
-        found = _stored_rule(raw) if raw and name else None
+        found = stored_rule(raw) if raw and name else None
         if found is None:
             raise AlertNotFoundError("rule", name)
         return found
@@ -110,7 +86,7 @@ class AlertStore:
             AlertNotFoundError: there is none.
         """
         raw = await self._backend.wire.call("HGET", self._keys.channels, name)
-        found = _stored_channel(raw) if raw and name else None
+        found = stored_channel(raw) if raw and name else None
         if found is None:
             raise AlertNotFoundError("channel", name)
         return found
@@ -145,7 +121,7 @@ class AlertStore:
         record, new = await self._put(
             "rule", rule.name, rule, before.created_ms if before else 0, actor, revision
         )
-        return _as_rule(new, record)
+        return as_rule(new, record)
 
     async def put_channel(
         self, document: Any, actor: str, *, name: str | None = None, revision: int | None = None
@@ -166,7 +142,7 @@ class AlertStore:
         record, new = await self._put(
             "channel", channel.name, channel, before.created_ms if before else 0, actor, revision
         )
-        return _as_channel(new, record)
+        return as_channel(new, record)
 
     async def delete_rule(self, name: str, actor: str, revision: int | None = None) -> None:
         """Removes a rule; its open incidents end, and nobody is told of that.
@@ -355,45 +331,3 @@ class AlertStore:
             raise AlertExistsError(kind, name)
         current = int(reply[1].partition(b" ")[0] or 0)
         raise StaleAlertError(kind, name, current, revision)
-
-
-def _stored_rule(raw: bytes) -> StoredRule | None:
-    revision, _, rest = raw.partition(b" ")
-    try:
-        return _as_rule(int(revision), _rules.decode(rest))
-    except (msgspec.MsgspecError, ValueError):
-        return None
-
-
-def _as_rule(revision: int, record: Record[AlertRule]) -> StoredRule:
-    return StoredRule(
-        rule=record.document,
-        revision=revision,
-        created_ms=record.created_ms,
-        updated_ms=record.updated_ms,
-        updated_by=record.updated_by,
-    )
-
-
-def _stored_channel(raw: bytes) -> StoredChannel | None:
-    revision, _, rest = raw.partition(b" ")
-    try:
-        return _as_channel(int(revision), _channels.decode(rest))
-    except (msgspec.MsgspecError, ValueError):
-        return None
-
-
-def _as_channel(revision: int, record: Record[AlertChannel]) -> StoredChannel:
-    return StoredChannel(
-        channel=record.document,
-        revision=revision,
-        created_ms=record.created_ms,
-        updated_ms=record.updated_ms,
-        updated_by=record.updated_by,
-    )
-
-
-async def _pairs(backend: Backend, key: str, wire: Wire | None) -> list[tuple[str, bytes]]:
-    flat = await (wire or backend.wire).call("HGETALL", key)
-    found = zip(flat[::2], flat[1::2], strict=True)
-    return [(name.decode(), raw) for name, raw in found if name]

@@ -29,8 +29,8 @@ from fuseline.alerts.looking import (
 )
 from fuseline.alerts.model import Incident, Subject, Track
 from fuseline.alerts.planning import drop_orphans, plan
+from fuseline.alerts.records import load_rules
 from fuseline.alerts.samples import System, read_circuit, read_system
-from fuseline.alerts.store import load_rules
 from fuseline.core.circuit import NEVER_MS
 from fuseline.events.backend import Backend
 from fuseline.events.wire import Wire
