@@ -13,6 +13,7 @@ import redis
 
 from benchmarks import (
     adaptive,
+    alerts,
     away,
     browser,
     executor,
@@ -31,6 +32,7 @@ from benchmarks.server import private_server
 
 PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "adaptive": adaptive.run,
+    "alerts": alerts.run,
     "away": away.run,
     "browser": browser.run,
     "executor": executor.run,

@@ -23,6 +23,7 @@ from fuseline.api.queries import check_query
 from fuseline.api.routes import (
     access,
     agents,
+    alerts,
     circuits,
     stream,
     system,
@@ -42,6 +43,7 @@ _ROUTES: list[ControllerRouterHandler] = [
     what_if.routes,
     stream.stream_route,
     tasks.routes,
+    alerts.routes,
     access.routes,
     system.routes,
 ]

@@ -21,6 +21,7 @@ from fuseline.api.schemas.examples import EXAMPLES
 from fuseline.schemas import (
     access,
     agents,
+    alerts,
     circuits,
     problems,
     stream,
@@ -41,13 +42,25 @@ _BODIES: dict[str, type[Struct]] = {
     "submitTask": tasks.TaskSubmit,
     "logIn": access.Login,
     "createToken": access.TokenCreate,
+    "createAlertRule": alerts.AlertRule,
+    "replaceAlertRule": alerts.AlertRule,
+    "createAlertChannel": alerts.AlertChannel,
+    "replaceAlertChannel": alerts.AlertChannel,
 }
+# Members of bodies, which may leave out what has a default.
+_PARTS = (
+    *get_args(alerts.When),
+    alerts.Webhook,
+    alerts.Apprise,
+    alerts.QuietHours,
+)
 _REF = "#/components/schemas/{name}"
 _TAGS = {
     "agents": "The registry: agents and the settings of their breakers.",
     "circuits": "How the breakers stand, why, what happened; and an operator's word over them.",
     "stream": "Changes as they happen.",
     "tasks": "Calls that workers make for you.",
+    "alerts": "Who is told of what, and was.",
     "access": "Who you are, sessions, tokens.",
     "system": "Whether it is well.",
 }
@@ -127,6 +140,7 @@ def _answers() -> list[type[Struct]]:
     modules = (
         access,
         agents,
+        alerts,
         circuits,
         problems,
         stream,
@@ -142,8 +156,9 @@ def _answers() -> list[type[Struct]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Struct)
     ]
-    bodies = [*_BODIES.values(), what_if.WhatIfAsk]  # its settings are told by `agent_bodies`
-    return [one for one in dict.fromkeys(found) if one not in bodies]
+    # The settings of a what-if are told by `agent_bodies`.
+    bodies = [*_BODIES.values(), *_PARTS, what_if.WhatIfAsk]
+    return [one for one in dict.fromkeys(found) if one not in bodies and one.__name__[0] != "_"]
 
 
 def _always_there(kind: type[Struct]) -> list[str]:

@@ -11,6 +11,12 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from msgspec import UNSET, Struct, UnsetType
 
+from fuseline.alerts.errors import (
+    AlertExistsError,
+    AlertNotFoundError,
+    ChannelInUseError,
+    NoNotifierError,
+)
 from fuseline.api.access.errors import AccessError, TooManyAttemptsError
 from fuseline.api.access.tokens import TokenNotFoundError
 from fuseline.api.errors import MalformedBodyError, PreconditionFailedError, TransitionNotFoundError
@@ -54,6 +60,10 @@ _KINDS: tuple[tuple[type[FuselineError], _Kind], ...] = (
         TransitionNotFoundError,
         _Kind("transition-not-found", "There is no such transition", 404),
     ),
+    (AlertNotFoundError, _Kind("alert-not-found", "There is no such rule or channel", 404)),
+    (AlertExistsError, _Kind("alert-exists", "There is such a rule or channel already", 409)),
+    (ChannelInUseError, _Kind("channel-in-use", "Rules name the channel", 409)),
+    (NoNotifierError, _Kind("no-notifier", "Nobody sends alerts", 409)),
     (TaskNotFoundError, _Kind("task-not-found", "There is no such task", 404)),
     (
         PreconditionFailedError,

@@ -9,6 +9,7 @@ import anyio
 from litestar.di import NamedDependency
 from msgspec import Struct, field
 
+from fuseline.alerts.store import AlertStore
 from fuseline.api.access.access import Access
 from fuseline.api.access.settings import ApiSettings
 from fuseline.api.metrics import Metrics
@@ -28,6 +29,7 @@ class Services(Struct, frozen=True):
         access: who may do what.
         registry: the agents.
         tasks: submits tasks and waits for their results.
+        alerts: rules, channels, incidents.
         hub: feeds the streams.
         metrics: counts what this process does.
         folding: held while a long range is folded for one answer, so that others are served.
@@ -38,6 +40,7 @@ class Services(Struct, frozen=True):
     access: Access
     registry: Registry
     tasks: TaskClient
+    alerts: AlertStore
     hub: StreamHub
     metrics: Metrics
     folding: anyio.Lock = field(default_factory=anyio.Lock)
@@ -62,7 +65,14 @@ async def serving(
     tasks = TaskClient(backend)
     hub = StreamHub(backend)
     services = Services(
-        backend, settings, access, Registry(backend, defaults), tasks, hub, Metrics()
+        backend,
+        settings,
+        access,
+        Registry(backend, defaults),
+        tasks,
+        AlertStore(backend),
+        hub,
+        Metrics(),
     )
     try:
         async with anyio.create_task_group() as group:

@@ -78,14 +78,27 @@ class SecretSource:
             if "${" not in value:
                 resolved[name] = value
                 continue
-            resolved[name] = "".join(
-                self._value(agent, name, part) if isinstance(part, Reference) else part
-                for part in parse_references(value)
-            )
+            resolved[name] = self.resolve(agent, f"header {name!r}", value)
         return resolved
 
-    def _value(self, agent: str, header: str, reference: Reference) -> str:
-        where = f"header {header!r} refers to {reference}, "
+    def resolve(self, owner: str, what: str, text: str) -> str:
+        """A text with its references resolved.
+
+        Args:
+            owner: whose it is, for errors.
+            what: which text it is, for errors.
+            text: may hold references.
+
+        Raises:
+            SecretMissingError: one cannot be; the message names the reference, never a value.
+        """
+        return "".join(
+            self._value(owner, what, part) if isinstance(part, Reference) else part
+            for part in parse_references(text)
+        )
+
+    def _value(self, agent: str, what: str, reference: Reference) -> str:
+        where = f"{what} refers to {reference}, "
         if reference.kind is ReferenceKind.ENV:
             if reference.target.startswith(_OWN_PREFIXES):
                 raise SecretMissingError(agent, f"{where}a variable that is not given away")

@@ -71,6 +71,7 @@ _COMMANDS = {
         _Command("export", "transfer", "export_command", "Keep"),
         _Command("import", "transfer", "import_command", "Keep"),
         _Command("agents", "agents", "agents", "Change"),
+        _Command("alerts", "alerts", "alerts", "Change"),
         _Command("tokens", "tokens", "tokens", "Change"),
     )
 }

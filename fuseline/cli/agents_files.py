@@ -68,7 +68,7 @@ def apply_file(
     async def command(backend: Backend) -> int:
         who = check_text("actor", actor) if actor is not None else default_actor()
         why = check_text("reason", reason) if reason else ""
-        documents = read_documents(_read(file))
+        documents = read_documents(read_bytes(file))
         defaults = CircuitBreakerConfig.from_env(os.environ)
         standing = await Registry(backend, defaults).everything()
         try:
@@ -126,7 +126,12 @@ def export(
     run(options, command)
 
 
-def _read(file: str) -> bytes:
+def read_bytes(file: str) -> bytes:
+    """A file, or stdin for `-`; one byte more than may be, if it is too large.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     try:
         if file == "-":
             return sys.stdin.buffer.read(MAX_BYTES + 1)

@@ -6,6 +6,7 @@ import json
 import sys
 from enum import IntEnum
 
+from fuseline.alerts.errors import AlertNotFoundError
 from fuseline.core.errors import (
     AgentNotFoundError,
     BackendError,
@@ -29,8 +30,8 @@ class Exit(IntEnum):
 
 EPILOG = (
     "Exit codes: 0 well, 1 a check failed, 2 bad input, 3 the server is not reachable or cannot be "
-    "used, 4 no such agent, 130 interrupted. Errors are one line on stderr; with --json an object "
-    "under the key error."
+    "used, 4 no such agent, rule or channel, 130 interrupted. Errors are one line on stderr; with "
+    "--json an object under the key error."
 )
 
 
@@ -38,7 +39,7 @@ def exit_code(error: FuselineError) -> Exit:
     """The exit code that tells of an error."""
     if isinstance(error, ConfigError):
         return Exit.BAD_INPUT
-    if isinstance(error, AgentNotFoundError):
+    if isinstance(error, AgentNotFoundError | AlertNotFoundError):
         return Exit.NOT_FOUND
     if isinstance(error, BackendError | EmbeddedServerError):
         return Exit.BACKEND

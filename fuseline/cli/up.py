@@ -1,4 +1,4 @@
-"""`fuseline up`: server, projector, API and a live view; with `--demo` also something to see."""
+"""`fuseline up`: server, projector, notifier, API, a live view; `--demo`: something to see."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import anyio
 import typer
 
 from fuseline.bridge.manager import default_worker_name
+from fuseline.cli.alerts_run import notify
 from fuseline.cli.live import LiveView
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
@@ -67,6 +68,7 @@ async def _plain(backend: Backend, view: LiveView, api: UpApi | None) -> None:
         if api is not None:
             tasks.start_soon(api.run)
         tasks.start_soon(projector.run)
+        tasks.start_soon(notify, backend)
         tasks.start_soon(view.run)
 
 
@@ -75,4 +77,5 @@ async def _demo(backend: Backend, view: LiveView, api: UpApi | None) -> None:
         if api is not None:
             tasks.start_soon(api.run)
         tasks.start_soon(crew.watch)
+        tasks.start_soon(notify, backend)
         tasks.start_soon(view.run)

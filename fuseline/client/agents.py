@@ -140,7 +140,7 @@ class Agents:
             revision: see `replace`.
         """
         await self._transport.call(
-            DELETE, path={"name": name}, query={"reason": reason}, headers=_if_match(revision)
+            DELETE, path={"name": name}, query={"reason": reason}, headers=if_match(revision)
         )
 
     async def defaults(self) -> BreakerDefaults:
@@ -163,7 +163,7 @@ class Agents:
             operation,
             path={"name": name},
             query={"reason": reason or None},
-            headers=_if_match(revision),
+            headers=if_match(revision),
             body=document,
         )
 
@@ -172,5 +172,6 @@ def _etag(revision: int) -> str:
     return f'"{revision}"'
 
 
-def _if_match(revision: int | None) -> dict[str, Any]:
+def if_match(revision: int | None) -> dict[str, Any]:
+    """The header of a change that is meant for a revision; none for None."""
     return {"If-Match": None if revision is None else _etag(revision)}

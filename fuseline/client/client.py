@@ -10,6 +10,7 @@ from weakref import WeakSet
 
 from fuseline.client.access import ME, Session, Tokens
 from fuseline.client.agents import Agents
+from fuseline.client.alerts import Alerts
 from fuseline.client.circuits import Circuits
 from fuseline.client.settings import find_target
 from fuseline.client.stream import SILENCE_SECONDS, EventStream
@@ -42,6 +43,7 @@ class FuselineClient:
         agents: the registry.
         circuits: how the breakers stand, what happened, an operator's word.
         tasks: calls that workers make for you.
+        alerts: who is told of what, and was.
         tokens: who may ask.
         session: asking as a browser does.
 
@@ -72,6 +74,7 @@ class FuselineClient:
         self.agents = Agents(self._transport)
         self.circuits = Circuits(self._transport)
         self.tasks = Tasks(self._transport)
+        self.alerts = Alerts(self._transport)
         self.tokens = Tokens(self._transport)
         self.session = Session(self._transport)
 

@@ -119,6 +119,42 @@ class AccessKeys(NamedTuple):
     attempts_prefix: str
 
 
+class AlertKeys(NamedTuple):
+    """The keys of alerts; one hash tag, so that what a notifier decides is written in one step.
+
+    Attributes:
+        rules: hash, name -> revision and rule.
+        channels: hash, name -> revision and channel.
+        audit: stream of changes of both.
+        wake: stream; something was changed that a notifier must look at.
+        lease: who notifies now, and under which token.
+        fence: the last token.
+        marks: hash, field "began" and agent -> how far its history is worked off.
+        incidents: hash, id -> incident.
+        order: sorted set of the incidents' ids by when they opened.
+        standing: set of ids of those that are not over.
+        told: hash, rule and subject -> when somebody was last told.
+        outbox: hash, id -> notice that is to be delivered.
+        deliveries: stream of attempts.
+        machines: hash, host -> what its notifier last saw there.
+    """
+
+    rules: str
+    channels: str
+    audit: str
+    wake: str
+    lease: str
+    fence: str
+    marks: str
+    incidents: str
+    order: str
+    standing: str
+    told: str
+    outbox: str
+    deliveries: str
+    machines: str
+
+
 class Keys:
     """Spells the keys of a namespace.
 
@@ -134,6 +170,7 @@ class Keys:
         self.shards = [self._shard(shard) for shard in range(shards)]
         self.tasks = _task_keys(namespace)
         self.access = _access_keys(namespace)
+        self.alerts = AlertKeys(*(f"{{{namespace}.alerts}}:{name}" for name in AlertKeys._fields))
         self._agents: dict[str, AgentKeys] = {}
 
     def shard_of(self, agent: str) -> int:

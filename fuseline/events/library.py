@@ -15,7 +15,7 @@ BUILD = 6
 
 _PARTS = (
     *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep", "retention"),
-    *("tasks", "tasks_take", "tasks_settle", "tasks_tidy"),
+    *("tasks", "tasks_take", "tasks_settle", "tasks_tidy", "alerts"),
 )
 
 LIBRARY_NAME = f"fuseline_{VERSION}"

@@ -52,6 +52,21 @@ def read_documents(content: str | bytes) -> list[Found]:
         ConfigError: it is not readable as JSON or YAML, or holds something else.
         DocumentError: agents that stand in it twice.
     """
+    loaded = load(content)
+    found: list[Found] = []
+    for number, document in enumerate(loaded):
+        start = "" if len(loaded) == 1 else f"document[{number}]"
+        found += _agents(document, start)
+    _check_names(found)
+    return found
+
+
+def load(content: str | bytes) -> list[Any]:
+    """The documents of a file, whatever they hold.
+
+    Raises:
+        ConfigError: it is not readable as JSON or YAML.
+    """
     if isinstance(content, str):
         content = content.encode("utf-8", "surrogatepass")
     if len(content) > MAX_BYTES:
@@ -60,13 +75,7 @@ def read_documents(content: str | bytes) -> list[Found]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigError("file", f"byte {error.start}", "text in UTF-8") from None
-    loaded = _loaded(text)
-    found: list[Found] = []
-    for number, document in enumerate(loaded):
-        start = "" if len(loaded) == 1 else f"document[{number}]"
-        found += _agents(document, start)
-    _check_names(found)
-    return found
+    return _loaded(text)
 
 
 def write_documents(

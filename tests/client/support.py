@@ -9,7 +9,7 @@ import httpx2
 
 from fuseline.client import FuselineClient
 
-RESOURCES = ("agents", "circuits", "tasks", "tokens", "session")
+RESOURCES = ("agents", "alerts", "circuits", "tasks", "tokens", "session")
 
 
 class Observed:

@@ -11,10 +11,11 @@ import pytest
 import fuseline.client
 from fuseline.api.access.roles import Role
 from fuseline.api.app import api_document
-from fuseline.client import FuselineClient, NotFound
+from fuseline.client import Conflict, FuselineClient, NotFound, PreconditionFailed
 from fuseline.client.operation import Operation
 from fuseline.client.stream import EVENTS
 from fuseline.schemas.access import Me
+from fuseline.schemas.alerts import AlertChannel, AlertRule, Opened, OpenLonger, Webhook
 from fuseline.schemas.stream import StreamSnapshot
 from tests.api.running import RunningApi
 from tests.bridge.tasks_support import Agent, another, handlers_of
@@ -111,6 +112,7 @@ async def test_every_method_works_and_sends_every_documented_parameter(
     await use_circuits(client)
     async with another(redis_url, namespace, handlers_of(ask=Agent())):
         await use_tasks(client)
+    await use_alerts(client)
     await use_access(client)
     await use_stream(client)
     assert (await client.health()).status == "ok"
@@ -261,6 +263,32 @@ async def use_tasks(client: FuselineClient) -> None:
     assert (await client.tasks.submit("ask", "again", task_id="task-of-mine")).existed
     assert (await client.tasks.get(task.task)).state == "done"
     assert (await client.tasks.run("ask", None, wait_seconds=20)).status == "succeeded"
+
+
+async def use_alerts(client: FuselineClient) -> None:
+    alerts = client.alerts
+    to = Webhook(url="https://ops.example.com/x", secret="${env:OPS_SECRET}")
+    channel = await alerts.create_channel(AlertChannel(name="ops", to=to))
+    assert (await alerts.channels()).items == [channel]
+    renamed = AlertChannel(name="ops", to=to, description="the people on call")
+    changed = await alerts.replace_channel(renamed, revision=channel.revision)
+    assert await alerts.channel("ops") == changed
+    with pytest.raises(Conflict, match="no notifier"):
+        await alerts.test("ops", wait_seconds=1)
+    assert (await alerts.notifier()).owner == ""
+    rule = AlertRule(name="open", when=Opened(), channels=["ops"])
+    made = await alerts.create_rule(rule)
+    assert (await alerts.rules()).items == [made]
+    longer = AlertRule(name="open", when=OpenLonger(for_seconds=60), channels=["ops"])
+    replaced = await alerts.replace_rule(longer, revision=made.revision)
+    assert (await alerts.rule("open")).rule == longer
+    with pytest.raises(PreconditionFailed):
+        await alerts.delete_rule("open", revision=made.revision)
+    await alerts.delete_rule("open", revision=replaced.revision)
+    await alerts.delete_channel("ops", revision=changed.revision)
+    assert (await alerts.incidents(state="open", subject="ask", rule="open", limit=5)).items == []
+    assert (await alerts.deliveries(channel="ops", limit=5)).items == []
+    assert [one.action for one in (await alerts.audit(limit=2)).items] == ["delete", "delete"]
 
 
 async def use_access(client: FuselineClient) -> None:

@@ -9,7 +9,7 @@ from redis.exceptions import NoPermissionError
 from tests.servers import RealServer
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "redis" / "acl"
-ROLES = ("worker", "projector", "api", "deploy")
+ROLES = ("worker", "projector", "notifier", "api", "deploy")
 PASSWORD = "right"
 
 
@@ -22,7 +22,7 @@ def rules(role: str, namespace: str) -> list[str]:
 
 
 class Users:
-    """The four users of one namespace."""
+    """The five users of one namespace."""
 
     def __init__(self, server: RealServer, namespace: str) -> None:
         self.server = server

@@ -42,6 +42,19 @@ async def test_every_route_works_under_the_apis_file(users: Users) -> None:
         await ask("POST", "session", 201, json={"token": made["text"]})
         await ask("DELETE", f"tokens/{made['token']['id']}", 204)
         await ask("DELETE", "session", 204)
+        to = {"kind": "webhook", "url": "https://x.example", "secret": "${env:X}"}
+        await ask("POST", "alerts/channels", 201, json={"name": "ops", "to": to})
+        await ask("PUT", "alerts/channels/ops", 200, json={"to": to, "description": "x"})
+        await ask("POST", "alerts/channels/ops/test", 409)
+        rule = {"name": "r", "when": {"kind": "opened"}, "channels": ["ops"]}
+        await ask("POST", "alerts/rules", 201, json=rule)
+        await ask("GET", "alerts/rules/r", 200)
+        await ask("DELETE", "alerts/rules/r", 204)
+        await ask("DELETE", "alerts/channels/ops", 204)
+        for part in ("rules", "channels", "incidents?state=open", "incidents", "deliveries"):
+            await ask("GET", f"alerts/{part}", 200)
+        await ask("GET", "alerts/audit", 200)
+        await ask("GET", "alerts/notifier", 200)
         for path in ("healthz", "readyz", "version", "metrics"):
             answer = await client.get(path)
             assert answer.status_code == 200, answer.text

@@ -48,6 +48,7 @@ def refused_by_role(users: Users) -> dict[str, list[tuple[str, ...]]]:
     feed, lease = shard_key(users, "feed"), shard_key(users, "lease")
     tokens = f"{{{users.namespace}.access}}:tokens"
     tasks = f"{{{users.namespace}.tasks}}:results"
+    rules = f"{{{users.namespace}.alerts}}:rules"
     record = f"{{{users.namespace}}}:namespace"
     common = [
         ("XDEL", events, "1-1"), ("XTRIM", events, "MAXLEN", "0"), ("DEL", events),
@@ -60,6 +61,7 @@ def refused_by_role(users: Users) -> dict[str, list[tuple[str, ...]]]:
             *common, ("FUNCTION", "LOAD", "x"), ("XADD", history, "*", "h", "x"),
             ("XADD", feed, "*", "h", "x"), ("SET", lease, "x"), ("HSET", counts, "a", "b"),
             ("HGETALL", tokens), ("HSET", tokens, "a", "b"), ("DEL", tasks),
+            ("HSET", rules, "a", "b"), ("HGETALL", rules),
             # The functions of the projector are refused by the keys they are given.
             ("FCALL", "fuseline_commit_1", "4", lease, shard_key(users, "dirty"), feed, circuit),
             ("FCALL", "fuseline_lease_1", "2", lease, shard_key(users, "fence")),
@@ -67,11 +69,21 @@ def refused_by_role(users: Users) -> dict[str, list[tuple[str, ...]]]:
         "projector": [
             *[c for c in common if c[0] != "XTRIM"], ("FUNCTION", "LOAD", "x"),
             ("HGETALL", tokens), ("XLEN", tasks),
+            ("HSET", rules, "a", "b"), ("HGETALL", rules),
             ("XADD", tasks, "*", "a", "b"), ("HSET", shard_key(users, "agents"), "a", "b"),
             ("FCALL", "fuseline_configure_1", "1", shard_key(users, "agents")),
             ("FCALL", "fuseline_override_1", "1", shard_key(users, "agents")),
             ("FCALL", "fuseline_append_1", "3", shard_key(users, "producers"),
              shard_key(users, "dirty"), shard_key(users, "wake")),
+        ],
+        "notifier": [
+            *common, ("FUNCTION", "LOAD", "x"), ("HGETALL", tokens), ("XLEN", tasks),
+            ("XADD", events, "*", "e", "x"), ("XADD", history, "*", "h", "x"),
+            ("XADD", feed, "*", "h", "x"), ("SET", lease, "x"), ("HSET", circuit, "a", "b"),
+            ("HSET", shard_key(users, "agents"), "a", "b"),
+            ("FCALL", "fuseline_configure_1", "1", shard_key(users, "agents")),
+            ("FCALL", "fuseline_append_1", "1", shard_key(users, "producers")),
+            ("FCALL", "fuseline_lease_1", "2", lease, shard_key(users, "fence")),
         ],
         "api": [
             *common, ("FUNCTION", "LOAD", "x"), ("XADD", history, "*", "h", "x"),

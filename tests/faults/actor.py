@@ -11,8 +11,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from fuseline import CircuitBreakerOpenError
+from fuseline.alerts.notifier import Notifier
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
+from fuseline.events.settings import BackendSettings
+from tests.alerts.support import sender
 from tests.member import Boom, Process
 
 
@@ -122,6 +125,13 @@ class Actor(Process):
                 file.flush()
                 marks = []
                 await asyncio.sleep(rng.random() * 0.01)
+
+    async def notify(self, url: str, namespace: str, lease_ms: int) -> None:
+        """Sends alerts from here on, under the name of this process."""
+        settings = BackendSettings(url=url, namespace=namespace, shards=4)
+        backend = await Backend.open(settings)
+        notifier = Notifier(backend, f"actor-{os.getpid()}", sender(namespace), lease_ms)
+        self.running[-2] = asyncio.create_task(notifier.run())
 
     async def figures(self) -> dict[str, Any]:
         return {"done": self.done, "longest": self.longest_call, "refusals": self.refusals}

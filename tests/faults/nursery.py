@@ -15,6 +15,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import anyio
+
 from tests.faults.actor import Actor
 from tests.members import Member
 from tests.waiting import eventually
@@ -94,8 +96,17 @@ def nursery() -> Nursery:
     return Nursery()
 
 
+async def _warm() -> None:
+    """Has anyio import what it imports when first used, so that no child has to."""
+    anyio.Lock()
+    with anyio.move_on_after(1):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(anyio.sleep, 0)
+
+
 def serve(channel: socket.socket) -> None:
     """Forks a process for each message until the other side closes."""
+    asyncio.run(_warm())
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     while True:

@@ -6,7 +6,11 @@ const source = new URL("../../docs/openapi.json", import.meta.url)
 const target = new URL("../src/api/bounds.ts", import.meta.url)
 const { schemas } = JSON.parse(readFileSync(source, "utf8")).components
 
-const TYPES = ["AgentCreate", "BreakerSettings", "RetrySettings", "Override"]
+const TYPES = [
+  ...["AgentCreate", "BreakerSettings", "RetrySettings", "Override"],
+  ...["OpenLonger", "Flapping", "FailureRate", "OverrideLonger", "NoTraffic", "ProjectorLag"],
+  ...["ProjectorStalled", "RedisLost", "SpoolHolds", "ClockTrouble", "AlertRule"],
+]
 const KEPT = ["minimum", "exclusiveMinimum", "maximum", "pattern", "maxLength", "maxItems"]
 const KINDS = {
   integer: "integer",
@@ -31,7 +35,9 @@ function boundOf(property) {
     kind,
     description: outer.description ?? inner.description ?? "",
     nullable: options.some((one) => one.type === "null"),
-    ...(outer.default === undefined ? {} : { default: outer.default }),
+    ...(outer.default === undefined || Array.isArray(outer.default)
+      ? {}
+      : { default: outer.default }),
     ...(inner.enum ? { choices: inner.enum } : {}),
     ...Object.fromEntries(KEPT.filter((key) => key in inner).map((key) => [key, inner[key]])),
   }

@@ -41,5 +41,24 @@ EXAMPLES: dict[str, list[Any]] = {
     ],
     "ProposalsAsk": [{"since": "-1d", "failure_cost": 5, "refusal_cost": 1}],
     "TaskSubmit": [{"agent": "billing-agent", "payload": {"order": 17}}],
+    "AlertChannel": [
+        {
+            "name": "billing-agent",
+            "to": {
+                "kind": "webhook",
+                "url": "https://ops.example.com/hooks/fuseline",
+                "secret": "${env:OPS_WEBHOOK_SECRET}",
+            },
+        }
+    ],
+    "AlertRule": [
+        {
+            "name": "billing-agent",
+            "when": {"kind": "open_longer", "for_seconds": 300},
+            "agents": ["billing-*"],
+            "severity": "critical",
+            "quiet_hours": [{"start": "22:00", "end": "07:00", "time_zone": "Europe/Berlin"}],
+        }
+    ],
     "TokenCreate": [{"name": "ci-deploy", "role": "operator", "expires_in_seconds": 7_776_000}],
 }

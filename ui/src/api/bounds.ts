@@ -328,3 +328,281 @@ export const OVERRIDE_BOUNDS = {
     default: false,
   },
 } as const satisfies Record<string, Bound>
+
+export const OPEN_LONGER_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 300,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["open_longer"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const FLAPPING_BOUNDS = {
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["flapping"],
+  },
+  times: {
+    kind: "integer",
+    description: "",
+    nullable: false,
+    default: 3,
+    minimum: 2,
+    maximum: 100,
+  },
+  within_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 600,
+    minimum: 1,
+    maximum: 2592000,
+  },
+} as const satisfies Record<string, Bound>
+
+export const FAILURE_RATE_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 0,
+    minimum: 0,
+    maximum: 86400,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["failure_rate"],
+  },
+  minimum_calls: {
+    kind: "integer",
+    description: "",
+    nullable: false,
+    default: 20,
+    minimum: 1,
+    maximum: 1000000,
+  },
+  rate: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 0.2,
+    exclusiveMinimum: 0,
+    maximum: 1,
+  },
+} as const satisfies Record<string, Bound>
+
+export const OVERRIDE_LONGER_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 3600,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["override_longer"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const NO_TRAFFIC_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 900,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["no_traffic"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const PROJECTOR_LAG_BOUNDS = {
+  above_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 10,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["projector_lag"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const PROJECTOR_STALLED_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 10,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["projector_stalled"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const REDIS_LOST_BOUNDS = {
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 10,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["redis_lost"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const SPOOL_HOLDS_BOUNDS = {
+  above_bytes: {
+    kind: "integer",
+    description: "",
+    nullable: false,
+    default: 1048576,
+    minimum: 1,
+    maximum: 1125899906842624,
+  },
+  for_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 60,
+    minimum: 1,
+    maximum: 2592000,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["spool"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const CLOCK_TROUBLE_BOUNDS = {
+  above_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 2,
+    minimum: 0.25,
+    maximum: 86400,
+  },
+  kind: {
+    kind: "choice",
+    description: "",
+    nullable: false,
+    choices: ["clock"],
+  },
+} as const satisfies Record<string, Bound>
+
+export const ALERT_RULE_BOUNDS = {
+  agents: {
+    kind: "list",
+    description: "",
+    nullable: false,
+    maxItems: 50,
+  },
+  channels: {
+    kind: "list",
+    description: "",
+    nullable: false,
+    maxItems: 50,
+  },
+  cooldown_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 0,
+    minimum: 0,
+    maximum: 2592000,
+  },
+  description: {
+    kind: "text",
+    description: "",
+    nullable: false,
+    default: "",
+    maxLength: 500,
+  },
+  enabled: {
+    kind: "switch",
+    description: "",
+    nullable: false,
+    default: true,
+  },
+  group_seconds: {
+    kind: "number",
+    description: "",
+    nullable: false,
+    default: 0,
+    minimum: 0,
+    maximum: 3600,
+  },
+  name: {
+    kind: "text",
+    description: "",
+    nullable: false,
+    pattern: "^[A-Za-z0-9][A-Za-z0-9._-]*$",
+    maxLength: 100,
+  },
+  notify_resolved: {
+    kind: "switch",
+    description: "",
+    nullable: false,
+    default: true,
+  },
+  quiet_hours: {
+    kind: "list",
+    description: "",
+    nullable: false,
+    maxItems: 20,
+  },
+  severity: {
+    kind: "choice",
+    description: "How much it matters.",
+    nullable: false,
+    default: "warning",
+    choices: ["critical", "info", "warning"],
+  },
+  tags: {
+    kind: "list",
+    description: "",
+    nullable: false,
+    maxItems: 50,
+  },
+} as const satisfies Record<string, Bound>

@@ -60,6 +60,210 @@ export interface paths {
         patch: operations["changeAgent"];
         trace?: never;
     };
+    "/api/v1/alerts/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who changed which rule or channel
+         * @description Changes of rules and channels, the newest first.
+         */
+        get: operations["listAlertChanges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/channels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All alert channels
+         * @description All channels, by name; their secrets are references.
+         */
+        get: operations["listAlertChannels"];
+        put?: never;
+        /**
+         * Make an alert channel
+         * @description Makes a channel that is not there yet.
+         */
+        post: operations["createAlertChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/channels/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert channel
+         * @description The channel, with its revision as ETag.
+         */
+        get: operations["getAlertChannel"];
+        /**
+         * Replace an alert channel
+         * @description Changes all of a channel.
+         */
+        put: operations["replaceAlertChannel"];
+        post?: never;
+        /**
+         * Remove an alert channel
+         * @description Removes a channel that no rule names.
+         */
+        delete: operations["deleteAlertChannel"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/channels/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a test notice
+         * @description Has the notifier send a test notice, the way of all notices, and says what came of it.
+         */
+        post: operations["testAlertChannel"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Attempts to deliver, the newest first
+         * @description What was sent where, and what came of it; the newest five thousand are kept.
+         */
+        get: operations["listAlertDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/incidents": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Incidents, the newest first
+         * @description Times that rules' conditions held; the newest ten thousand are kept.
+         */
+        get: operations["listAlertIncidents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/notifier": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether anybody sends alerts
+         * @description The process that watches and tells now.
+         */
+        get: operations["getNotifier"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All alert rules
+         * @description All rules, by name.
+         */
+        get: operations["listAlertRules"];
+        put?: never;
+        /**
+         * Make an alert rule
+         * @description Makes a rule that is not there yet.
+         */
+        post: operations["createAlertRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/rules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One alert rule
+         * @description The rule, with its revision as ETag.
+         */
+        get: operations["getAlertRule"];
+        /**
+         * Replace an alert rule
+         * @description Changes all of a rule; what the document does not name goes back to its default.
+         */
+        put: operations["replaceAlertRule"];
+        post?: never;
+        /**
+         * Remove an alert rule
+         * @description Removes a rule; its open incidents end, and nobody is told of that.
+         */
+        delete: operations["deleteAlertRule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/circuits": {
         parameters: {
             query?: never;
@@ -816,6 +1020,143 @@ export interface components {
             when_open: string;
         };
         /**
+         * AlertChannel
+         * @description Where notices go.
+         *
+         *     Attributes:
+         *     name: unique; part of its paths.
+         *     to: the receiver.
+         *     description: for people.
+         * @example {
+         *       "name": "billing-agent",
+         *       "to": {
+         *         "kind": "webhook",
+         *         "secret": "${env:OPS_WEBHOOK_SECRET}",
+         *         "url": "https://ops.example.com/hooks/fuseline"
+         *       }
+         *     }
+         */
+        AlertChannel: {
+            /** @default  */
+            description?: string;
+            /** @example payments-open */
+            name: string;
+            to: components["schemas"]["Webhook"] | components["schemas"]["Apprise"];
+        };
+        /**
+         * AlertRule
+         * @description When somebody is told, and how.
+         *
+         *     Attributes:
+         *     name: unique; part of its paths.
+         *     when: what it waits for.
+         *     agents: names of agents, `*` and `?` as in file names; empty: all.
+         *     tags: only agents that have one of these; empty: all.
+         *     severity: stands in the notices.
+         *     channels: names of channels that are told; empty: incidents are only kept.
+         *     quiet_hours: when notices wait.
+         *     group_seconds: notices wait so long for others of the rule and go out as one.
+         *     cooldown_seconds: after a notice, none of another incident of the same rule and agent for
+         *     so long.
+         *     notify_resolved: also say when it is over.
+         *     enabled: false: it waits for nothing.
+         *     description: for people; stands in the notices.
+         * @example {
+         *       "agents": [
+         *         "billing-*"
+         *       ],
+         *       "name": "billing-agent",
+         *       "quiet_hours": [
+         *         {
+         *           "end": "07:00",
+         *           "start": "22:00",
+         *           "time_zone": "Europe/Berlin"
+         *         }
+         *       ],
+         *       "severity": "critical",
+         *       "when": {
+         *         "for_seconds": 300,
+         *         "kind": "open_longer"
+         *       }
+         *     }
+         */
+        AlertRule: {
+            /** @default [] */
+            agents?: string[];
+            /** @default [] */
+            channels?: string[];
+            /** @default 0 */
+            cooldown_seconds?: number;
+            /** @default  */
+            description?: string;
+            /** @default true */
+            enabled?: boolean;
+            /** @default 0 */
+            group_seconds?: number;
+            /** @example payments-open */
+            name: string;
+            /** @default true */
+            notify_resolved?: boolean;
+            /** @default [] */
+            quiet_hours?: components["schemas"]["QuietHours"][];
+            /** @default warning */
+            severity?: components["schemas"]["Severity"];
+            /** @default [] */
+            tags?: string[];
+            when: components["schemas"]["Opened"] | components["schemas"]["OpenLonger"] | components["schemas"]["Flapping"] | components["schemas"]["FailureRate"] | components["schemas"]["OverrideLonger"] | components["schemas"]["NoTraffic"] | components["schemas"]["ProjectorLag"] | components["schemas"]["ProjectorStalled"] | components["schemas"]["RedisLost"] | components["schemas"]["SpoolHolds"] | components["schemas"]["ClockTrouble"];
+        };
+        /**
+         * Apprise
+         * @description Slack, mail, PagerDuty, Teams and whatever else Apprise knows; needs the extra `apprise`.
+         *
+         *     Attributes:
+         *     url: reference to an Apprise URL, which holds the service's secrets.
+         *     timeout_seconds: of one attempt.
+         */
+        Apprise: {
+            /** @enum {unknown} */
+            kind: "apprise";
+            /** @default 30 */
+            timeout_seconds?: number;
+            /**
+             * @description ${env:NAME} or ${file:/path}, resolved by the notifier
+             * @example ${env:OPS_WEBHOOK_SECRET}
+             */
+            url: string;
+        };
+        /**
+         * AuditEntry
+         * @description One change of a rule or channel.
+         *
+         *     Attributes:
+         *     id: in order of time.
+         *     at_ms: when.
+         *     actor: who.
+         *     action: put or delete.
+         *     kind: rule or channel.
+         *     name: of it.
+         *     revision: it has since.
+         *     after: what it says since; null after a removal.
+         */
+        AuditEntry: {
+            action: string;
+            actor: string;
+            after: Record<string, unknown> | null;
+            /** @description ms since 1970 of the server's clock */
+            at_ms: number;
+            id: string;
+            kind: string;
+            name: string;
+            revision: number;
+        };
+        /**
+         * AuditList
+         * @description Changes, the newest first.
+         */
+        AuditList: {
+            items: components["schemas"]["AuditEntry"][];
+        };
+        /**
          * Band
          * @description A span in which state and mode stayed the same.
          *
@@ -980,6 +1321,13 @@ export interface components {
              * @default 120
              */
             window_size_seconds?: number;
+        };
+        /**
+         * ChannelList
+         * @description All channels, by name.
+         */
+        ChannelList: {
+            items: components["schemas"]["StoredChannel"][];
         };
         /**
          * CircuitBreakerConfig
@@ -1284,6 +1632,16 @@ export interface components {
             workers: components["schemas"]["WorkerShare"][];
         };
         /**
+         * ClockTrouble
+         * @description The server's clock jumped, or differs from the notifier's machine by so much.
+         */
+        ClockTrouble: {
+            /** @default 2 */
+            above_seconds?: number;
+            /** @enum {unknown} */
+            kind: "clock";
+        };
+        /**
          * CountBucket
          * @description What happened in one part of a range.
          *
@@ -1308,6 +1666,50 @@ export interface components {
             probes: number;
             success: number;
             timeout: number;
+        };
+        /**
+         * Day
+         * @description A day of the week.
+         * @enum {unknown}
+         */
+        Day: "fri" | "mon" | "sat" | "sun" | "thu" | "tue" | "wed";
+        /**
+         * DeliveryList
+         * @description Attempts, the newest first.
+         */
+        DeliveryList: {
+            items: components["schemas"]["DeliveryResponse"][];
+        };
+        /**
+         * DeliveryResponse
+         * @description One attempt to deliver a notice.
+         *
+         *     Attributes:
+         *     id: of the attempt; in order of time.
+         *     notice: id of the notice, the same in each attempt.
+         *     channel: where to.
+         *     event: opened, resolved or test.
+         *     incidents: what it tells of.
+         *     attempt: from 1.
+         *     at_ms: when it ended.
+         *     took_ms: how long it took.
+         *     result: delivered; retrying: it failed and is tried again; failed: it is given up; waiting:
+         *     of a test, it is not sent yet.
+         *     error: what went wrong; "" if nothing.
+         */
+        DeliveryResponse: {
+            /** @description ms since 1970 of the server's clock */
+            at_ms: number;
+            attempt: number;
+            channel: string;
+            error: string;
+            event: string;
+            id: string;
+            incidents: string[];
+            notice: string;
+            result: string;
+            /** @description ms since 1970 of the server's clock */
+            took_ms: number;
         };
         /**
          * Explanation
@@ -1336,6 +1738,20 @@ export interface components {
             why: string;
         };
         /**
+         * FailureRate
+         * @description The failure rate of the window is at or above a share while the circuit stays CLOSED.
+         */
+        FailureRate: {
+            /** @default 0 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "failure_rate";
+            /** @default 20 */
+            minimum_calls?: number;
+            /** @default 0.2 */
+            rate?: number;
+        };
+        /**
          * FieldProblem
          * @description One value that was refused.
          *
@@ -1350,6 +1766,18 @@ export interface components {
             value: unknown;
         };
         /**
+         * Flapping
+         * @description A circuit went from CLOSED to OPEN so many times in so long.
+         */
+        Flapping: {
+            /** @enum {unknown} */
+            kind: "flapping";
+            /** @default 3 */
+            times?: number;
+            /** @default 600 */
+            within_seconds?: number;
+        };
+        /**
          * Health
          * @description Whether it is well.
          *
@@ -1362,6 +1790,52 @@ export interface components {
             reason: string | null;
             status: string;
         };
+        /**
+         * IncidentList
+         * @description Incidents, the newest first.
+         */
+        IncidentList: {
+            items: components["schemas"]["IncidentResponse"][];
+        };
+        /**
+         * IncidentResponse
+         * @description One time that a rule's condition held.
+         *
+         *     Attributes:
+         *     id: the same however often it is worked out; in every notice.
+         *     rule: name of the rule.
+         *     kind: what the rule waits for.
+         *     severity: of the rule then.
+         *     subject: an agent, or what else it is about.
+         *     summary: in words.
+         *     opened_ms: since when it holds.
+         *     resolved_ms: when it was over; 0: it is not.
+         *     resolution: why it was over.
+         *     silenced: why nobody was told; "" if somebody was, or will be.
+         *     details: figures at the time.
+         */
+        IncidentResponse: {
+            details: Record<string, unknown>;
+            id: string;
+            kind: string;
+            /** @description ms since 1970 of the server's clock */
+            opened_ms: number;
+            resolution: string;
+            /** @description ms since 1970 of the server's clock */
+            resolved_ms: number;
+            rule: string;
+            severity: components["schemas"]["Severity"];
+            silenced: string;
+            subject: string;
+            summary: string;
+        };
+        /**
+         * IncidentState
+         * @description all, open or resolved
+         * @default all
+         * @enum {string}
+         */
+        IncidentState: "all" | "open" | "resolved";
         /**
          * Kind
          * @description What an item of a timeline is.
@@ -1443,6 +1917,44 @@ export interface components {
             waits_for: string | null;
         };
         /**
+         * NoTraffic
+         * @description No call to an agent has ended for so long while its circuit was CLOSED.
+         */
+        NoTraffic: {
+            /** @default 900 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "no_traffic";
+        };
+        /**
+         * NotifierState
+         * @description Whether somebody watches.
+         *
+         *     Attributes:
+         *     owner: the process that does now; "" if none.
+         */
+        NotifierState: {
+            owner: string;
+        };
+        /**
+         * OpenLonger
+         * @description A circuit has not been CLOSED for so long.
+         */
+        OpenLonger: {
+            /** @default 300 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "open_longer";
+        };
+        /**
+         * Opened
+         * @description A circuit leaves CLOSED; over when it is CLOSED again.
+         */
+        Opened: {
+            /** @enum {unknown} */
+            kind: "opened";
+        };
+        /**
          * Override
          * @description An operator's word over a circuit's state.
          *
@@ -1489,6 +2001,16 @@ export interface components {
             in_force: boolean;
         };
         /**
+         * OverrideLonger
+         * @description An operator's override has been in force for so long.
+         */
+        OverrideLonger: {
+            /** @default 3600 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "override_longer";
+        };
+        /**
          * Problem
          * @description What went wrong with a request.
          *
@@ -1509,6 +2031,26 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /**
+         * ProjectorLag
+         * @description The oldest event that is not folded yet has waited for so long.
+         */
+        ProjectorLag: {
+            /** @default 10 */
+            above_seconds?: number;
+            /** @enum {unknown} */
+            kind: "projector_lag";
+        };
+        /**
+         * ProjectorStalled
+         * @description A shard has had no projector for so long.
+         */
+        ProjectorStalled: {
+            /** @default 10 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "projector_stalled";
         };
         /**
          * Proposal
@@ -1592,6 +2134,39 @@ export interface components {
             until?: string | null;
         };
         /**
+         * QuietHours
+         * @description When notices wait; those whose incident is over by the end are never sent.
+         *
+         *     Attributes:
+         *     start: when it begins, on the clocks of the time zone.
+         *     end: when it ends; at or before `start`: on the next day.
+         *     time_zone: a name of the IANA database.
+         *     days: on which it begins; empty: on all.
+         */
+        QuietHours: {
+            /** @default [] */
+            days?: components["schemas"]["Day"][];
+            /** @example 22:00 */
+            end: string;
+            /** @example 22:00 */
+            start: string;
+            /**
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            time_zone?: string;
+        };
+        /**
+         * RedisLost
+         * @description The server of the log has not answered the notifier for so long.
+         */
+        RedisLost: {
+            /** @default 10 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "redis_lost";
+        };
+        /**
          * RetryPatch
          * @description Changes of retries.
          */
@@ -1649,12 +2224,37 @@ export interface components {
          */
         Role: "admin" | "operator" | "viewer";
         /**
+         * RuleList
+         * @description All rules, by name.
+         */
+        RuleList: {
+            items: components["schemas"]["StoredRule"][];
+        };
+        /**
+         * Severity
+         * @description How much it matters.
+         * @enum {unknown}
+         */
+        Severity: "critical" | "info" | "warning";
+        /**
          * Sort
          * @description with - before it: descending
          * @default name
          * @enum {string}
          */
         Sort: "name" | "-name" | "updated_at" | "-updated_at" | "created_at" | "-created_at";
+        /**
+         * SpoolHolds
+         * @description The spools on a notifier's machine have held at least so many bytes for so long.
+         */
+        SpoolHolds: {
+            /** @default 1048576 */
+            above_bytes?: number;
+            /** @default 60 */
+            for_seconds?: number;
+            /** @enum {unknown} */
+            kind: "spool";
+        };
         /**
          * StateAt
          * @description A circuit as it was at an instant, folded again from the log.
@@ -1682,6 +2282,46 @@ export interface components {
             open_left_seconds: number | null;
             settings: Record<string, unknown>;
             trimmed_before_ms: number | null;
+        };
+        /**
+         * StoredChannel
+         * @description A channel as it stands; secrets are references, so none is in it.
+         *
+         *     Attributes:
+         *     channel: where notices go.
+         *     revision: grows with each change; the ETag.
+         *     created_ms: when it was made.
+         *     updated_ms: when it was last changed.
+         *     updated_by: who changed it.
+         */
+        StoredChannel: {
+            channel: components["schemas"]["AlertChannel"];
+            /** @description ms since 1970 of the server's clock */
+            created_ms: number;
+            revision: number;
+            updated_by: string;
+            /** @description ms since 1970 of the server's clock */
+            updated_ms: number;
+        };
+        /**
+         * StoredRule
+         * @description A rule as it stands.
+         *
+         *     Attributes:
+         *     rule: what it says.
+         *     revision: grows with each change; the ETag.
+         *     created_ms: when it was made.
+         *     updated_ms: when it was last changed.
+         *     updated_by: who changed it.
+         */
+        StoredRule: {
+            /** @description ms since 1970 of the server's clock */
+            created_ms: number;
+            revision: number;
+            rule: components["schemas"]["AlertRule"];
+            updated_by: string;
+            /** @description ms since 1970 of the server's clock */
+            updated_ms: number;
         };
         /**
          * StreamChanges
@@ -2136,6 +2776,28 @@ export interface components {
             server: string;
             shards: number;
             version: string;
+        };
+        /**
+         * Webhook
+         * @description A signed POST of JSON.
+         *
+         *     Attributes:
+         *     url: http or https without a user and a query, or a reference to one with them.
+         *     secret: reference to the key of the signature.
+         *     timeout_seconds: of one attempt.
+         */
+        Webhook: {
+            /** @enum {unknown} */
+            kind: "webhook";
+            /**
+             * @description ${env:NAME} or ${file:/path}, resolved by the notifier
+             * @example ${env:OPS_WEBHOOK_SECRET}
+             */
+            secret: string;
+            /** @default 10 */
+            timeout_seconds?: number;
+            /** @example https://ops.example.com/hooks/fuseline */
+            url: string;
         };
         /**
          * WhatIfAmount
@@ -2917,6 +3579,1316 @@ export interface operations {
             };
             /** @description The body is not application/json, or is compressed. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertChanges: {
+        parameters: {
+            query?: {
+                /** @description at most so many */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertChannels: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChannelList"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAlertChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertChannel"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredChannel"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertChannel: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredChannel"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceAlertChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that the change is meant for */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertChannel"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredChannel"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The revision in If-Match is not the current one. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteAlertChannel: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that the change is meant for */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The revision in If-Match is not the current one. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testAlertChannel: {
+        parameters: {
+            query?: {
+                /** @description answer when it is sent, or after this long */
+                wait_seconds?: number;
+            };
+            header?: never;
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryResponse"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertDeliveries: {
+        parameters: {
+            query?: {
+                /** @description only to this channel */
+                channel?: string;
+                /** @description at most so many */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertIncidents: {
+        parameters: {
+            query?: {
+                /** @description all, open or resolved */
+                state?: components["schemas"]["IncidentState"];
+                /** @description only about this agent or part */
+                subject?: string;
+                /** @description only of this rule */
+                rule?: string;
+                /** @description at most so many */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IncidentList"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getNotifier: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NotifierState"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAlertRules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RuleList"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAlertRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRule"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRule"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAlertRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRule"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replaceAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that the change is meant for */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRule"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoredRule"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The revision in If-Match is not the current one. */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteAlertRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description the ETag that the change is meant for */
+                "If-Match"?: string | null;
+            };
+            path: {
+                /** @description name of the rule or channel */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The revision in If-Match is not the current one. */
+            412: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,7 @@ import { UserMenu } from "./UserMenu"
 const PAGES = [
   { to: "/", label: "Circuits", exact: true },
   { to: "/agents", label: "Agents", exact: false },
+  { to: "/alerts", label: "Alerts", exact: false },
   { to: "/tokens", label: "Tokens", exact: false },
   { to: "/about", label: "About", exact: false },
 ] as const

@@ -105,6 +105,7 @@ function usePageCommands(): Command[] {
   return [
     { label: "Circuits", run: () => void navigate({ to: "/" }) },
     { label: "Agents", run: () => void navigate({ to: "/agents" }) },
+    { label: "Alerts", run: () => void navigate({ to: "/alerts" }) },
     ...(admin ? [{ label: "Tokens", run: () => void navigate({ to: "/tokens" }) }] : []),
     { label: "About", run: () => void navigate({ to: "/about" }) },
   ]

@@ -83,6 +83,18 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("../pages/AgentAuditTab"), "AgentAuditTab"),
 })
 
+const agentAlerts = createRoute({
+  getParentRoute: () => agent,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("../pages/AgentAlertsTab"), "AgentAlertsTab"),
+})
+
+const alerts = createRoute({
+  getParentRoute: () => shell,
+  path: "/alerts",
+  component: lazyRouteComponent(() => import("../pages/Alerts"), "Alerts"),
+})
+
 const tokens = createRoute({
   getParentRoute: () => shell,
   path: "/tokens",
@@ -102,7 +114,8 @@ export const router = createRouter({
       circuits,
       agents,
       agentNew,
-      agent.addChildren([overview, timeline, settings, whatIf, audit]),
+      agent.addChildren([overview, timeline, settings, whatIf, agentAlerts, audit]),
+      alerts,
       tokens,
       about,
     ]),

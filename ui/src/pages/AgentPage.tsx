@@ -14,6 +14,7 @@ const TABS = [
   { to: "/agents/$name/timeline", label: "Timeline" },
   { to: "/agents/$name/settings", label: "Settings" },
   { to: "/agents/$name/what-if", label: "What-if" },
+  { to: "/agents/$name/alerts", label: "Alerts" },
   { to: "/agents/$name/audit", label: "Audit" },
 ] as const
 
