@@ -18,7 +18,7 @@ from fuseline.api.listener import bind, url_of
 from fuseline.api.services import serving
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 DRAIN_SECONDS = 5
 """Longest wait, when stopped, for requests under way."""

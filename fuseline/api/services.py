@@ -11,12 +11,14 @@ from msgspec import Struct
 
 from fuseline.api.access.access import Access
 from fuseline.api.access.settings import ApiSettings
-from fuseline.api.metrics import Metrics
+from fuseline.api.metrics import OverviewFigures
 from fuseline.api.stream.hub import StreamHub
 from fuseline.bridge.tasks.client import TaskClient
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.backend import Backend
 from fuseline.registry.store import Registry
+from fuseline.telemetry.circuits import circuits
+from fuseline.telemetry.observed import observed
 
 
 class Services(Struct, frozen=True):
@@ -29,7 +31,7 @@ class Services(Struct, frozen=True):
         registry: the agents.
         tasks: submits tasks and waits for their results.
         hub: feeds the streams.
-        metrics: counts what this process does.
+        figures: of all circuits, for `/metrics`.
     """
 
     backend: Backend
@@ -38,7 +40,7 @@ class Services(Struct, frozen=True):
     registry: Registry
     tasks: TaskClient
     hub: StreamHub
-    metrics: Metrics
+    figures: OverviewFigures
 
 
 Given = NamedDependency[Services]
@@ -59,14 +61,17 @@ async def serving(
     """
     tasks = TaskClient(backend)
     hub = StreamHub(backend)
-    services = Services(
-        backend, settings, access, Registry(backend, defaults), tasks, hub, Metrics()
-    )
+    figures = OverviewFigures()
+    services = Services(backend, settings, access, Registry(backend, defaults), tasks, hub, figures)
+    observed.add(figures)
+    circuits.add(figures.circuits)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(hub.run)
             yield services
             group.cancel_scope.cancel()
     finally:
+        circuits.remove(figures.circuits)
+        observed.remove(figures)
         with anyio.CancelScope(shield=True):
             await tasks.close()

@@ -5,25 +5,26 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from math import inf
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
-
-from opentelemetry import trace
 
 from fuseline.bridge import admission
 from fuseline.bridge.batch import Recorded, Success
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from fuseline.bridge.traced import call_traced
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Mode, Outcome, Result
 from fuseline.events.keys import AgentKeys
+from fuseline.telemetry.calls import CallSpan, CallSpans
+from fuseline.telemetry.tracing import active_tracer, trace_bytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -73,8 +74,14 @@ class CircuitBreaker:
         self.last_event_id = (0, 0)  # id of the last acknowledged outcome
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
         self.rejected = 0
+        self.overflowed = 0  # calls refused because `max_concurrent_calls` were in flight
+        self.ended = [0] * len(Result)  # calls by result
+        self.probes_ended = [0] * len(Result)  # those of them that were probes
         self._host = host
-        self.classifier = classifier
+        self._classifier = classifier
+        self._spans: CallSpans | None = None
+        self._guarded = True  # calls need more than the hot path: a classifier, or spans
+        self.look_for_tracer()
         self._successes: list[Success] = []  # quick ones, not yet folded
         self._outcomes: list[Recorded] = []
         self.in_flight = 0
@@ -104,6 +111,29 @@ class CircuitBreaker:
             BackendUnavailableError: the server does not answer.
         """
         return await self._host.read_circuit(self.name)
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """What says how results and exceptions count; None: the default."""
+        return self._classifier
+
+    @property
+    def spans(self) -> CallSpans | None:
+        """Makes the spans of calls; None while nothing is traced."""
+        return self._spans
+
+    def look_for_tracer(self) -> None:
+        """Begins to trace calls once there is a tracer, and ends it with that.
+
+        Asked now and then and not by each call, so that tracing costs nothing where there is none.
+        """
+        tracer = active_tracer()
+        spans = self._spans
+        if tracer is None:
+            self._spans = None
+        elif spans is None or spans.tracer is not tracer:
+            self._spans = CallSpans(tracer, self.name)
+        self._guarded = self._classifier is not None or self._spans is not None
 
     # --- guarding calls ---
 
@@ -135,16 +165,17 @@ class CircuitBreaker:
         """
         local = self.local
         epoch = local.admit_epoch
-        if epoch < 0 or self.classifier is not None:
+        if epoch < 0 or self._guarded:
             wait = local.refuse_until - monotonic()
             if wait > 0 and not kwargs:
                 # The other hot path: refusing. A fresh exception each time, because one that is
                 # raised again and again keeps every traceback it ever had.
                 self.rejected += 1
-                if wait == inf:
-                    wait = 0.0
+                if self._spans is not None:
+                    self._spans.refused(*self._seen())
+                wait = 0.0 if wait == inf else wait
                 raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
-            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
+            return await self._call_by(epoch, fn, args, kwargs)
         if kwargs:
             kwargs.pop("fallback", None)
         started = monotonic()
@@ -172,6 +203,14 @@ class CircuitBreaker:
                 await asyncio.sleep(0)
         return result
 
+    def _call_by(
+        self, epoch: int, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        fallback = kwargs.pop("fallback", None)
+        if epoch >= 0 and self._classifier is None and self._spans is not None:
+            return call_traced(self, self._spans, epoch, fn, args, kwargs)
+        return self._call(fn, args, kwargs, fallback)
+
     async def _call(
         self,
         fn: Callable[..., Any],
@@ -197,6 +236,7 @@ class CircuitBreaker:
             raise
         if isinstance(result, AsyncGeneratorType):
             guard.count(-1)  # it may never be iterated
+            guard.leave_span()
             return stream(result, guard)
         guard.end(result, None)
         return result
@@ -276,7 +316,14 @@ class CircuitBreaker:
             state = CircuitState.OPEN  # forced open, or nobody can say
         return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), local.cause())
 
-    def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
+    def record(
+        self,
+        admission: Admission,
+        started: float,
+        ended: float,
+        verdict: Verdict,
+        span: CallSpan | None = None,
+    ) -> None:
         """Records an outcome; all but plain successes are folded and sent at once."""
         plain = (
             verdict.result is _SUCCESS
@@ -289,6 +336,9 @@ class CircuitBreaker:
             self._host.recorder.want(self, urgent=False)
             return
         self._fold_successes()
+        self.ended[verdict.result] += 1
+        if admission.permit is not None:
+            self.probes_ended[verdict.result] += 1
         outcome = Outcome(
             admission.epoch,
             verdict.result,
@@ -296,7 +346,7 @@ class CircuitBreaker:
             failure_kind=verdict.failure_kind,
             permit=admission.permit,
             retry_after_ms=round(verdict.retry_after_seconds * 1000),
-            trace=_trace(),
+            trace=trace_bytes(span),
         )
         self.local.record(outcome, ended)
         if admission.local:
@@ -309,16 +359,27 @@ class CircuitBreaker:
         if self.local.suspect:
             self._host.own_fold_opened(self)
 
+    def note_success(self, epoch: int, started: float, ended: float) -> bool:
+        """See `traced.Traced`."""
+        self._successes.append((epoch, started, ended))
+        waiting = len(self._successes)
+        if waiting & _YIELD_MASK != 1:
+            return False
+        self._host.recorder.want(self, urgent=waiting > 1)
+        return waiting > 1
+
     def _fold_successes(self) -> None:
         """Folds the successes since the last time and puts them in order with the others."""
         if self._successes:
             successes, self._successes = self._successes, []
+            self.ended[_SUCCESS] += len(successes)
             self.local.record_successes(successes)
             self._outcomes += successes
 
     def take_outcomes(self) -> list[Recorded]:
         """See `recorder.Source`."""
         self._fold_successes()
+        self.look_for_tracer()
         outcomes, self._outcomes = self._outcomes, []
         self.unacknowledged += len(outcomes)
         return outcomes
@@ -333,15 +394,12 @@ class CircuitBreaker:
         self.unacknowledged -= count
         self.last_event_id = max(self.last_event_id, event_id)
 
+    def _seen(self) -> tuple[str, int]:
+        """State and epoch of the view, for a span."""
+        view = self.local.view
+        return self.local.state().value, view.epoch if view is not None else UNKNOWN_EPOCH
+
     def abandon_permit(self, epoch: int, permit: str) -> None:
         """Gives back the place of a probe whose caller left before it began."""
         now = monotonic()
         self.record(Admission(epoch, permit), now, now, Verdict(Result.ABANDONED))
-
-
-def _trace() -> bytes:
-    """Trace id and span id of the caller's span, if it has one."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return b""
-    return context.trace_id.to_bytes(16, "big") + context.span_id.to_bytes(8, "big")

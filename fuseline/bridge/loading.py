@@ -17,8 +17,8 @@ from fuseline.core.fold import initial
 from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.logs import get_logger
 from fuseline.projections.store import fold_rest, load_circuits
+from fuseline.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker

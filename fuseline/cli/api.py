@@ -16,8 +16,8 @@ from fuseline.cli.session import run
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.demo.process import end_with_stdin
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.projections.projector import Projector
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("cli")
 

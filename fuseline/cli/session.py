@@ -8,18 +8,18 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 
 import anyio
 import typer
 
 from fuseline.cli.exits import Exit, report, report_text
-from fuseline.cli.logs import configure_logging
 from fuseline.cli.options import LogLevel, Options
 from fuseline.core.errors import FuselineError
 from fuseline.demo.process import loop_factory
 from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
+from fuseline.telemetry.logs import configure_logging
 
 Command = Callable[[Backend], Awaitable["int | None"]]
 
@@ -58,7 +58,10 @@ def run_async(
     """`run` for a command that opens the server itself."""
     try:
         configure_logging(options.log_level, log_default)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with (
+            _telemetry(long_running=long_running),
+            asyncio.Runner(loop_factory=loop_factory()) as runner,
+        ):
             code = runner.run(_until_stopped(main, long_running=long_running))
         sys.stdout.flush()
     except BrokenPipeError:
@@ -74,6 +77,16 @@ def run_async(
     except Exception as error:  # noqa: BLE001 - a user gets a line, not a traceback
         code = _report_bug(error, options)
     raise typer.Exit(code)
+
+
+def _telemetry(*, long_running: bool) -> AbstractContextManager[None]:
+    """The providers of a process that runs on; a command that only asks has none."""
+    if not long_running:
+        return nullcontext()
+    # Here, because no other command shall wait for the SDK to load.
+    from fuseline.telemetry.providers import configured
+
+    return configured(os.environ, "fuseline")
 
 
 async def _until_stopped(main: Callable[[], Awaitable[int | None]], *, long_running: bool) -> int:
