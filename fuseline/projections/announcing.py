@@ -158,16 +158,16 @@ class Announcer:
         if tracer is None:
             return
         change = waiting.change
-        traces = [change.trace] if change.trace else []
+        traces: list[bytes] = []
         try:
             # A cancellation must not take the span along.
             with anyio.CancelScope(shield=True):
-                traces += await traces_behind(
+                traces = await traces_behind(
                     waiting.agent, change, waiting.since_ms, waiting.config, self._wire
                 )
         except BackendError as error:
             _log.warning("causes_unreadable", agent=waiting.agent.name, error=str(error))
-        _make(tracer, waiting, traces)
+        _make(tracer, waiting, [*traces, change.trace])
 
 
 def traces_of(entries: Sequence[Entry]) -> list[bytes]:

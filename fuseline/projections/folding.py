@@ -217,6 +217,10 @@ class Folding:
                 shard.put(agent.name, initial(), stored=False)
             else:
                 shard.put(agent.name, *counted, stored=True)
+                unsure = shard.unsure.pop(agent.name, None)
+                # The lease is still this one, so nobody else can have stored that.
+                if unsure is not None and unsure.circuit.position == counted[0].position:
+                    self._announcer.committed(unsure, None)
 
     async def _fold_anew(self, shard: ShardProjection, agent: AgentKeys) -> None:
         """The log has lost events that were folded: the log decides, so fold what it holds."""
@@ -278,6 +282,7 @@ class Folding:
             # Unknown whether it was carried out: what Redis holds decides.
             for shard, listed in chunks:
                 _reload(shard, listed)
+                shard.unsure.update((commit.agent.name, commit) for commit in listed)
             raise
         failed: Exception | None = None
         for (shard, listed), reply in zip(chunks, replies, strict=True):

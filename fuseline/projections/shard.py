@@ -26,6 +26,7 @@ class ShardProjection:
         self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
         self.pending: dict[str, None] = {}  # agents with events to read and fold, as noticed
         self.carried: dict[str, list[Entry]] = {}  # events at hand, each from its checkpoint on
+        self.unsure: dict[str, Commit] = {}  # sent, but whether it was stored is not known
         self.broken: dict[str, str] = {}  # agents set aside because of their keys, with the reason
         self._deadlines: list[tuple[int, str]] = []
         self._next_deadline: dict[str, int] = {}

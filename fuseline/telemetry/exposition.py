@@ -43,14 +43,19 @@ def make_reader() -> MetricReader:
     return _reader
 
 
-def text() -> bytes:
-    """All figures of the process now."""
+def ensure_reader() -> None:
+    """Figures are kept for Prometheus from here on, whatever else the provider does with them."""
     if _reader is None:
         provider = metrics.get_meter_provider()
         if isinstance(provider, MeterProvider):
             provider.add_metric_reader(make_reader())
         else:
             metrics.set_meter_provider(MeterProvider([make_reader()], shutdown_on_exit=False))
+
+
+def text() -> bytes:
+    """All figures of the process now."""
+    ensure_reader()
     return generate_latest(_registry)
 
 
