@@ -24,7 +24,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.telemetry import exposition
 from fuseline.telemetry.observed import limit_from_env, observed
 
-FLUSH_SECONDS = 3.0
+FLUSH_SECONDS = 2.0
 """Longest wait, when a process ends, for what is left to reach the collector."""
 
 _ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
