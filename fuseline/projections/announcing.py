@@ -203,7 +203,7 @@ def _make(tracer: Tracer, waiting: _Waiting, traces: Sequence[bytes]) -> None:
         "fuseline.transition.from": change.from_state.value,
         "fuseline.transition.to": change.to_state.value,
         "fuseline.transition.cause": change.cause.value,
-        "fuseline.circuit.epoch": change.epoch,
+        "fuseline.epoch": change.epoch,
         "fuseline.config.revision": change.revision,
         "fuseline.event.id": change.event_id,
         "fuseline.figures.calls": figures.calls,

@@ -16,8 +16,8 @@ from fuseline.telemetry.observed import AGENT, Figure, observed
 Known = Callable[[], Mapping[str, Circuit]]
 """Circuits by agent, with the window's figures of now."""
 
-_STATE = "fuseline.circuit.state"
-_MODE = "fuseline.circuit.mode"
+_STATE = "fuseline.state"
+_MODE = "fuseline.mode"
 
 
 class Circuits:

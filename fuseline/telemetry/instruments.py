@@ -78,7 +78,7 @@ SPOOL_SIZE = "fuseline.spool.size"
 DROPPED = "fuseline.outcomes.dropped"
 CIRCUIT_STATE = "fuseline.circuit.state"
 CIRCUIT_MODE = "fuseline.circuit.mode"
-FAILURE_RATE = "fuseline.circuit.failure_rate"
+FAILURE_RATE = "fuseline.circuit.failure_ratio"
 WINDOW_CALLS = "fuseline.circuit.window.calls"
 UNREADABLE = "fuseline.circuits.unreadable"
 UNPROJECTED = "fuseline.shards.unprojected"
@@ -108,13 +108,13 @@ METRICS: tuple[Metric, ...] = (
     Metric("fuseline.feed.lag", _H, "s", "Time from the event that changed a circuit to the moment "
            "this process learned of the change.", (), _WORKER, False, _SECONDS),
     Metric(CIRCUIT_STATE, _G, "{circuit}", "1 for the state a circuit is in, else 0.",
-           (_AGENT, "fuseline.circuit.state"), "projector, api"),
+           (_AGENT, "fuseline.state"), "projector, api"),
     Metric(FAILURE_RATE, _G, "1", "Failures / calls of the sliding window.",
            (_AGENT,), "projector, api"),
     Metric(WINDOW_CALLS, _G, "{call}", "Calls in the sliding window.",
            (_AGENT,), "projector, api"),
     Metric(CIRCUIT_MODE, _G, "{circuit}", "Circuits by mode: auto, or forced by an operator.",
-           ("fuseline.circuit.mode",), "projector, api"),
+           ("fuseline.mode",), "projector, api"),
     Metric("fuseline.transitions", _C, "{transition}", "Transitions, by the state entered and the "
            "cause.", (_AGENT, "fuseline.transition.to", "fuseline.transition.cause"), _PROJECTOR,
            False),

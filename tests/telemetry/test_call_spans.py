@@ -60,7 +60,7 @@ async def test_a_quick_success_is_a_child_of_the_callers_span(
         assert span.end_time is not None
         assert 0 <= span.end_time - span.start_time < 5e9
         assert about(span) == {
-            "agent": "a", "peer.service": "a", "circuit.state": "closed", "circuit.epoch": 0,
+            "agent": "a", "peer.service": "a", "state": "closed", "epoch": 0,
             "decision": "admitted", "outcome": "success",
         }  # fmt: skip
 
@@ -120,7 +120,7 @@ async def test_refusals_say_why(
     assert [one["decision"] for one in found] == (
         ["admitted", "rejected", "rejected", "rejected", "admitted", "bulkhead_full"]
     )
-    assert [one["circuit.state"] for one in found[1:4]] == ["open"] * 3
+    assert [one["state"] for one in found[1:4]] == ["open"] * 3
     assert narrow.overflowed == 1
 
 

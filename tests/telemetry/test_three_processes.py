@@ -101,7 +101,7 @@ async def test_a_transition_leads_to_the_calls_that_caused_it(
     assert opened["fuseline.figures.consecutive_failures"] == 3
     assert opened["fuseline.threshold.consecutive_failures"] == 3
     assert opened["fuseline.config.revision"] == transitions[0].revision
-    assert opened["fuseline.circuit.epoch"] == 1
+    assert opened["fuseline.epoch"] == 1
     assert opened["fuseline.failure_kind"] == "http_503"
     linked = {link for batch in batches for link in batch.links}
     assert {call.ids for call in failures} <= linked
@@ -134,5 +134,5 @@ def the_calls(
     assert failed["fuseline.outcome"] == "failure"
     assert failed["fuseline.failure_kind"] == failed["error.type"] == "http_503"
     assert [c.status == ERROR for c in calls] == [False] * 2 + [True] * 4 + [False] * 2
-    assert [c.attributes["fuseline.circuit.epoch"] for c in calls] == [0] * 6 + [2, 3]
-    assert calls[6].attributes["fuseline.circuit.state"] == "half_open"
+    assert [c.attributes["fuseline.epoch"] for c in calls] == [0] * 6 + [2, 3]
+    assert calls[6].attributes["fuseline.state"] == "half_open"
