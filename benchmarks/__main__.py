@@ -19,6 +19,7 @@ from benchmarks import (
     reaction,
     stream,
     tasks,
+    telemetry,
     throughput,
     timeline,
 )
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[..., Coroutine[Any, Any, dict[str, Any]]]] = {
     "reaction": reaction.run,
     "stream": stream.run,
     "tasks": tasks.run,
+    "telemetry": telemetry.run,
     "throughput": throughput.run,
     "timeline": timeline.run,
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from math import inf
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, TracebackType
@@ -80,6 +80,7 @@ class CircuitBreaker:
         self._host = host
         self._classifier = classifier
         self._spans: CallSpans | None = None
+        self._traced: CallSpans | None = None  # the same, where the hot path has spans
         self._guarded = True  # calls need more than the hot path: a classifier, or spans
         self.look_for_tracer()
         self._successes: list[Success] = []  # quick ones, not yet folded
@@ -133,6 +134,7 @@ class CircuitBreaker:
             self._spans = None
         elif spans is None or spans.tracer is not tracer:
             self._spans = CallSpans(tracer, self.name)
+        self._traced = self._spans if self._classifier is None else None
         self._guarded = self._classifier is not None or self._spans is not None
 
     # --- guarding calls ---
@@ -145,7 +147,9 @@ class CircuitBreaker:
     async def call(
         self, fn: Callable[..., Any], /, *args: Any, fallback: Fallback | None = None, **kwargs: Any
     ) -> Any: ...
-    async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    async def call(  # noqa: C901 - a branch is cheaper than a call
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
         """Calls `fn(*args, **kwargs)` if the circuit admits it, and records how it ended.
 
         `fn` may be a coroutine function, return an awaitable, or be an async generator function;
@@ -166,6 +170,8 @@ class CircuitBreaker:
         local = self.local
         epoch = local.admit_epoch
         if epoch < 0 or self._guarded:
+            if epoch >= 0 and self._traced is not None:
+                return await call_traced(self, self._traced, epoch, fn, args, kwargs)
             wait = local.refuse_until - monotonic()
             if wait > 0 and not kwargs:
                 # The other hot path: refusing. A fresh exception each time, because one that is
@@ -175,7 +181,7 @@ class CircuitBreaker:
                     self._spans.refused(*self._seen())
                 wait = 0.0 if wait == inf else wait
                 raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
-            return await self._call_by(epoch, fn, args, kwargs)
+            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
         if kwargs:
             kwargs.pop("fallback", None)
         started = monotonic()
@@ -202,14 +208,6 @@ class CircuitBreaker:
             if waiting > 1:
                 await asyncio.sleep(0)
         return result
-
-    def _call_by(
-        self, epoch: int, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> Coroutine[Any, Any, Any]:
-        fallback = kwargs.pop("fallback", None)
-        if epoch >= 0 and self._classifier is None and self._spans is not None:
-            return call_traced(self, self._spans, epoch, fn, args, kwargs)
-        return self._call(fn, args, kwargs, fallback)
 
     async def _call(
         self,

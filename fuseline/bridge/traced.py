@@ -25,7 +25,7 @@ class Traced(Guarded, Protocol):
         ...
 
 
-async def call_traced(
+async def call_traced(  # noqa: C901 - as the hot path itself
     breaker: Traced,
     spans: CallSpans,
     epoch: int,
@@ -34,6 +34,8 @@ async def call_traced(
     kwargs: dict[str, Any],
 ) -> Any:
     """`CircuitBreaker.call` of a circuit that admits calls under `epoch`, with a span."""
+    if kwargs:
+        kwargs.pop("fallback", None)
     started = monotonic()
     span = spans.begin(started)
     try:

@@ -56,6 +56,7 @@ class CallSpans:
         self.agent = agent
         self._attributes = {AGENT: agent, "peer.service": agent}
         self._ended: list[_Ended] = []
+        self._unsampled: Context | None = None  # the last one that was found to be that
 
     def begin(self, started: float) -> CallSpan | None:
         """The span of a call that begins, in force as the current one.
@@ -63,7 +64,10 @@ class CallSpans:
         None in a trace that is not sampled: then the caller's context goes along as it is.
         """
         parent = otel_context.get_current()
+        if parent is self._unsampled:
+            return None
         if parent and not _may_be_sampled(parent):
+            self._unsampled = parent
             return None
         return CallSpan(self, parent, started)
 
