@@ -77,4 +77,4 @@ def api(
                 tasks.start_soon(Projector(backend, default_worker_name()).run)
             await run_api(backend, settings, defaults, on_ready=ready)
 
-    run(options, command, long_running=True, log_default=LogLevel.INFO)
+    run(options, command, long_running=True, log_default=LogLevel.INFO, service="fuseline-api")

@@ -43,4 +43,6 @@ def projector(
         finally:
             _log.info("projector_stopped", owner=owner)
 
-    run(options, command, long_running=True, log_default=LogLevel.INFO)
+    run(
+        options, command, long_running=True, log_default=LogLevel.INFO, service="fuseline-projector"
+    )

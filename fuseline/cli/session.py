@@ -30,6 +30,7 @@ def run(
     *,
     long_running: bool = False,
     log_default: LogLevel = LogLevel.WARNING,
+    service: str | None = None,
 ) -> None:
     """Runs a command against the server; ends the process with its exit code.
 
@@ -39,13 +40,14 @@ def run(
         long_running: it is meant to run until it is stopped, so that SIGINT and SIGTERM end it
             well.
         log_default: level of the log lines unless something else is asked for.
+        service: name under which its telemetry goes out; None: it has none.
     """
 
     async def main() -> int | None:
         async with opened(options) as backend:
             return await command(backend)
 
-    run_async(options, main, long_running=long_running, log_default=log_default)
+    run_async(options, main, long_running=long_running, log_default=log_default, service=service)
 
 
 def run_async(
@@ -54,12 +56,13 @@ def run_async(
     *,
     long_running: bool = False,
     log_default: LogLevel = LogLevel.WARNING,
+    service: str | None = None,
 ) -> None:
     """`run` for a command that opens the server itself."""
     try:
         configure_logging(options.log_level, log_default)
         with (
-            _telemetry(long_running=long_running),
+            _telemetry(service),
             asyncio.Runner(loop_factory=loop_factory()) as runner,
         ):
             code = runner.run(_until_stopped(main, long_running=long_running))
@@ -79,14 +82,13 @@ def run_async(
     raise typer.Exit(code)
 
 
-def _telemetry(*, long_running: bool) -> AbstractContextManager[None]:
-    """The providers of a process that runs on; a command that only asks has none."""
-    if not long_running:
+def _telemetry(service: str | None) -> AbstractContextManager[None]:
+    if service is None:
         return nullcontext()
     # Here, because no other command shall wait for the SDK to load.
     from fuseline.telemetry.providers import configured
 
-    return configured(os.environ, "fuseline")
+    return configured(os.environ, service)
 
 
 async def _until_stopped(main: Callable[[], Awaitable[int | None]], *, long_running: bool) -> int:

@@ -117,7 +117,9 @@ def worker(
                 tasks.cancel_scope.cancel()
             _say("worker_stopped", made, options)
 
-    run_async(options, main, long_running=True, log_default=LogLevel.INFO)
+    run_async(
+        options, main, long_running=True, log_default=LogLevel.INFO, service="fuseline-worker"
+    )
 
 
 def load_handlers(text: str) -> Handlers:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points, version
 from typing import Any
+from uuid import uuid4
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -70,13 +71,16 @@ def configured(environ: Mapping[str, str], service: str) -> Iterator[None]:
 
 
 def _resource(environ: Mapping[str, str], service: str) -> Resource:
-    own: dict[str, Any] = {"service.version": version("fuseline")}
-    named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in environ.get(
-        "OTEL_RESOURCE_ATTRIBUTES", ""
-    )
-    if not named:
-        own["service.name"] = service
-    return Resource.create(own)
+    given = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    if environ.get("OTEL_SERVICE_NAME"):
+        given += ",service.name="
+    own = {
+        "service.name": service,
+        "service.version": version("fuseline"),
+        # Without it the figures of two workers would be one series at a collector.
+        "service.instance.id": str(uuid4()),
+    }
+    return Resource.create({name: own[name] for name in own if f"{name}=" not in given})
 
 
 def _readers(environ: Mapping[str, str], ends: list[Callable[[], object]]) -> list[MetricReader]:
