@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from opentelemetry import metrics
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader
+from opentelemetry.sdk.metrics import Counter, MeterProvider, ObservableCounter, ObservableGauge
+from opentelemetry.sdk.metrics.export import CardinalityLimits, MetricReader
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     CollectorRegistry,
@@ -20,10 +20,14 @@ from prometheus_client.exposition import generate_latest
 
 from fuseline.core.errors import ConfigError
 from fuseline.telemetry.logs import get_logger
+from fuseline.telemetry.observed import observed
 from fuseline.telemetry.settings import DEFAULT_HOST, HOST_VARIABLE, PORT_VARIABLE, port_from_env
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.partition("; charset")[0]
 """Of what `text` gives; web frameworks add the charset by themselves."""
+
+_SDK_LIMIT = 2000
+_SERIES_OF_AN_AGENT = 12  # of one metric at most: transitions, by cause
 
 _registry = CollectorRegistry()
 _reader: MetricReader | None = None
@@ -35,11 +39,20 @@ PlatformCollector(registry=_registry)
 GCCollector(registry=_registry)
 
 
+def series_limits() -> CardinalityLimits:
+    """How many series a metric may have before the SDK folds the rest: never fewer than ours."""
+    limit = _SDK_LIMIT + observed.names.limit * _SERIES_OF_AN_AGENT
+    kinds = (Counter, ObservableCounter, ObservableGauge)
+    return dict.fromkeys(kinds, limit)
+
+
 def make_reader() -> MetricReader:
     """The process's reader for Prometheus, to be given to its meter provider."""
     global _reader
     if _reader is None:
-        _reader = PrometheusMetricReader(scope_info_enabled=False, registry=_registry)
+        _reader = PrometheusMetricReader(
+            scope_info_enabled=False, registry=_registry, cardinality_limits=series_limits()
+        )
     return _reader
 
 

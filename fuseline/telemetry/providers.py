@@ -85,7 +85,8 @@ def _resource(environ: Mapping[str, str], service: str) -> Resource:
 
 def _readers(environ: Mapping[str, str], ends: list[Callable[[], object]]) -> list[MetricReader]:
     readers: list[MetricReader] = [
-        PeriodicExportingMetricReader(exporter) for exporter in _exporters(environ, "metrics")
+        PeriodicExportingMetricReader(exporter, cardinality_limits=exposition.series_limits())
+        for exporter in _exporters(environ, "metrics")
     ]
     if "prometheus" in _names(environ, "metrics"):
         readers.append(exposition.make_reader())
