@@ -38,6 +38,11 @@ class Lag:
         self._behind_since = None
 
     @property
+    def is_behind(self) -> bool:
+        """Whether events are known to wait."""
+        return self._behind_since is not None
+
+    @property
     def seconds(self) -> float:
         """Since when it is behind; what the last fold took to be stored, if it has caught up."""
         since = self._behind_since

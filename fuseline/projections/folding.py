@@ -125,6 +125,11 @@ class Folding:
         """Folds and commits some of what has been noticed, at most `wave_events` events or so."""
         if any(shard.pending or shard.carried for shard in shards):
             self.lag.noticed()
+        await self._fold_some(shards)
+        if not any(shard.pending or shard.carried for shard in shards):
+            self.lag.caught_up()
+
+    async def _fold_some(self, shards: Sequence[ShardProjection]) -> None:
         # What came with wake-ups first: it needs no reading, and is what somebody waits for.
         began = monotonic()
         await self._commit(self._fold_carried(shards), began)
@@ -142,8 +147,6 @@ class Folding:
                 _reload(shard, [commit])
             raise
         await self._commit(commits, began)
-        if not any(shard.pending or shard.carried for shard in shards):
-            self.lag.caught_up()
 
     def _fold_carried(self, shards: Iterable[ShardProjection]) -> Commits:
         """Folds what came with wake-ups; nothing has to be read for it."""

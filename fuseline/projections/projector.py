@@ -15,7 +15,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.log import parse_wake
 from fuseline.events.wire import Command
 from fuseline.projections.announcing import Announcer
-from fuseline.projections.figures import ProjectorFigures
+from fuseline.projections.figures import Lag, ProjectorFigures
 from fuseline.projections.folding import Folding
 from fuseline.projections.leases import RENEW_SECONDS, Leases
 from fuseline.projections.shard import ShardProjection
@@ -74,6 +74,11 @@ class Projector:
     def events_folded(self) -> int:
         """Number of events folded so far."""
         return self._folding.lag.events_folded
+
+    @property
+    def lag(self) -> Lag:
+        """How far it is behind the log."""
+        return self._folding.lag
 
     async def run(self) -> None:
         """Projects until cancelled; then gives its leases back. Outlives an absent server."""

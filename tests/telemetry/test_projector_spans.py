@@ -143,3 +143,35 @@ async def test_slow_calls_are_linked_and_links_are_bounded(
         await eventually(lambda: len(of_transitions(spans)) == 2)
     found = {str((s.attributes or {})["fuseline.agent"]): linked(s) for s in of_transitions(spans)}
     assert found == {"slow": [1, 3], "many": list(range(51, 151))}
+
+
+async def test_lag_grows_while_nothing_can_be_stored_and_ends_with_the_backlog(
+    monkeypatch: pytest.MonkeyPatch, redis_url: str, namespace: str
+) -> None:
+    true_call = Backend.fcall_many
+    is_stuck = True
+
+    async def call(self: Backend, calls: Sequence[Any], wire: Any = None) -> list[Any]:
+        if calls[0][0] == "store" and is_stuck:
+            raise BackendUnavailableError("no answer")
+        return await true_call(self, calls, wire)
+
+    async with open_backend(redis_url, namespace) as backend:
+        producer = await registered(backend, "a", failing(None))
+        async with projecting(redis_url, namespace) as projector:
+            await until_folded(backend, "a")
+            lag = projector.lag
+            await eventually(lambda: lag.seconds < 1 and not lag.is_behind)
+            monkeypatch.setattr(Backend, "fcall_many", call)
+            await producer.fail(3)
+            await eventually(lambda: lag.is_behind and lag.seconds > 0.2)
+            is_stuck = False
+            await until_folded(backend, "a")
+            await eventually(lambda: not lag.is_behind)
+            before = lag.seconds
+            for _ in range(5):  # each comes with its wake-up, and leaves nothing behind
+                await producer.succeed(1)
+                await until_folded(backend, "a")
+            await eventually(lambda: not lag.is_behind)
+            assert before < 60
+            assert lag.events_folded >= 9
