@@ -20,6 +20,7 @@ from fuseline.demo.process import loop_factory
 from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.telemetry.logs import configure_logging
+from fuseline.telemetry.observed import limit_from_env, observed
 
 Command = Callable[[Backend], Awaitable["int | None"]]
 
@@ -83,9 +84,10 @@ def run_async(
 
 
 def _telemetry(service: str | None) -> AbstractContextManager[None]:
-    if service is None:
+    observed.names.limit = limit_from_env(os.environ)
+    if service is None or not any(name.startswith("OTEL_") for name in os.environ):
         return nullcontext()
-    # Here, because no other command shall wait for the SDK to load.
+    # Here, because nobody who asks for nothing shall wait for the SDK to load.
     from fuseline.telemetry.providers import configured
 
     return configured(os.environ, service)

@@ -32,10 +32,16 @@ async def exported(url: str, namespace: str) -> str:
 
         async def seen() -> str:
             text = (await client.get("metrics")).text
-            return text if 'fuseline_circuit_state{fuseline_agent="search"' in text else ""
+            # A busy machine may take a lease away for a moment.
+            told = (
+                'fuseline_circuit_state{fuseline_agent="search"',
+                'fuseline_circuit_state{fuseline_agent="billing",fuseline_state="closed"} 1.0',
+                "fuseline_projector_shards 4.0",
+                "http_server_request_duration_seconds",  # of the scrapes before this one
+            )
+            return text if all(line in text for line in told) else ""
 
-        await eventually(seen)
-        return str(await seen())
+        return str(await eventually(seen))
 
 
 def families(text: str) -> dict[str, Metric]:
