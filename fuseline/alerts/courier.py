@@ -19,7 +19,7 @@ from fuseline.alerts.model import Incident, Notice
 from fuseline.alerts.planning import TEST
 from fuseline.alerts.sending import DeliveryError, Sender
 from fuseline.core.circuit import NEVER_MS
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 MOST_ATTEMPTS = 15
 """With the pauses between them about 40 minutes."""

@@ -26,8 +26,8 @@ from fuseline.bridge.spool.files import SpoolSettings, namespace_folder, spools_
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.projections.feed import FeedReader
+from fuseline.telemetry.logs import get_logger
 
 LEASE_MS = 2000
 """How long a lease lasts without renewal; a dead notifier is replaced within this."""

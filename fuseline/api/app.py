@@ -79,7 +79,7 @@ class Application:
             "/api": security_headers(Content.API, tls=services.settings.tls),
             f"{PREFIX}/docs": security_headers(Content.DOCS, tls=services.settings.tls),
         }
-        self._asgi = Envelope(self._litestar, services.metrics, headers)
+        self._asgi = Envelope(self._litestar, headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one connection."""

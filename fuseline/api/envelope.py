@@ -11,7 +11,7 @@ from typing import Any
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
-from fuseline.api.metrics import Metrics
+from fuseline.api.metrics import answered
 
 _ID = re.compile(rb"^[A-Za-z0-9._-]{1,64}$")
 _ROUTELESS = "(no route)"
@@ -22,16 +22,12 @@ class Envelope:
 
     Args:
         app: the application.
-        metrics: where requests are counted.
         headers: of every answer that does not set them itself, by the beginning of the path; the
             longest that fits counts.
     """
 
-    def __init__(
-        self, app: ASGIApp, metrics: Metrics, headers: Mapping[str, Mapping[str, str]]
-    ) -> None:
+    def __init__(self, app: ASGIApp, headers: Mapping[str, Mapping[str, str]]) -> None:
         self._app = app
-        self._metrics = metrics
         self._headers = [
             (
                 prefix,
@@ -57,7 +53,7 @@ class Envelope:
                 headers.append((b"x-request-id", request_id.encode()))
                 headers += [pair for pair in self._for(scope["path"]) if pair[0] not in there]
                 message["headers"] = headers
-                self._metrics.answered(
+                answered(
                     str(scope.get("method")),
                     _route(scope),
                     message["status"],

@@ -32,9 +32,9 @@ from fuseline.core.errors import (
     RevisionConflictError,
     TaskNotFoundError,
 )
-from fuseline.events.logs import get_logger
 from fuseline.registry.errors import AgentExistsError
 from fuseline.schemas.problems import FieldProblem, Problem
+from fuseline.telemetry.logs import get_logger
 
 MEDIA_TYPE = "application/problem+json"
 

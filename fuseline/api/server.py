@@ -18,7 +18,8 @@ from fuseline.api.listener import bind, url_of
 from fuseline.api.services import serving
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.exposition import ensure_reader
+from fuseline.telemetry.logs import get_logger
 
 DRAIN_SECONDS = 5
 """Longest wait, when stopped, for requests under way."""
@@ -68,6 +69,7 @@ async def run_api(
         BackendError: the server cannot be asked.
     """
     check_tls_files(settings)
+    ensure_reader()
     if listener is None:
         listener = bind(settings)
     port = listener.getsockname()[1]

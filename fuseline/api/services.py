@@ -12,12 +12,14 @@ from msgspec import Struct, field
 from fuseline.alerts.store import AlertStore
 from fuseline.api.access.access import Access
 from fuseline.api.access.settings import ApiSettings
-from fuseline.api.metrics import Metrics
+from fuseline.api.metrics import OverviewFigures
 from fuseline.api.stream.hub import StreamHub
 from fuseline.bridge.tasks.client import TaskClient
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.backend import Backend
 from fuseline.registry.store import Registry
+from fuseline.telemetry.circuits import circuits
+from fuseline.telemetry.observed import observed
 
 
 class Services(Struct, frozen=True):
@@ -31,8 +33,8 @@ class Services(Struct, frozen=True):
         tasks: submits tasks and waits for their results.
         alerts: rules, channels, incidents.
         hub: feeds the streams.
-        metrics: counts what this process does.
         folding: held while a long range is folded for one answer, so that others are served.
+        figures: of all circuits, for `/metrics`.
     """
 
     backend: Backend
@@ -42,7 +44,7 @@ class Services(Struct, frozen=True):
     tasks: TaskClient
     alerts: AlertStore
     hub: StreamHub
-    metrics: Metrics
+    figures: OverviewFigures
     folding: anyio.Lock = field(default_factory=anyio.Lock)
 
 
@@ -64,6 +66,7 @@ async def serving(
     """
     tasks = TaskClient(backend)
     hub = StreamHub(backend)
+    figures = OverviewFigures()
     services = Services(
         backend,
         settings,
@@ -72,13 +75,17 @@ async def serving(
         tasks,
         AlertStore(backend),
         hub,
-        Metrics(),
+        figures,
     )
+    observed.add(figures)
+    circuits.add(figures.circuits)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(hub.run)
             yield services
             group.cancel_scope.cancel()
     finally:
+        circuits.remove(figures.circuits)
+        observed.remove(figures)
         with anyio.CancelScope(shield=True):
             await tasks.close()

@@ -30,9 +30,9 @@ from fuseline.archive.tables import RawEntry, to_parquet
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.logs import get_logger
 from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import id_after
+from fuseline.telemetry.logs import get_logger
 
 SEGMENT_ROWS = 50_000
 """Entries of a segment at most."""

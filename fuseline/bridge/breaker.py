@@ -11,20 +11,21 @@ from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
 
-from opentelemetry import trace
-
 from fuseline.bridge import admission
 from fuseline.bridge.batch import Recorded, Success
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
 from fuseline.bridge.ramp import RECOVERING
+from fuseline.bridge.traced import call_traced
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Mode, Outcome, Result
 from fuseline.events.keys import AgentKeys
+from fuseline.telemetry.calls import CallSpan, CallSpans
+from fuseline.telemetry.tracing import active_tracer, trace_bytes
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -74,8 +75,15 @@ class CircuitBreaker:
         self.last_event_id = (0, 0)  # id of the last acknowledged outcome
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
         self.rejected = 0
+        self.overflowed = 0  # calls refused because `max_concurrent_calls` were in flight
+        self.ended = [0] * len(Result)  # calls by result
+        self.probes_ended = [0] * len(Result)  # those of them that were probes
         self._host = host
-        self.classifier = classifier
+        self._classifier = classifier
+        self._spans: CallSpans | None = None
+        self._traced: CallSpans | None = None  # the same, where the hot path has spans
+        self._guarded = True  # calls need more than the hot path: a classifier, or spans
+        self.look_for_tracer()
         self._successes: list[Success] = []  # quick ones, not yet folded
         self._outcomes: list[Recorded] = []
         self.in_flight = 0
@@ -106,6 +114,30 @@ class CircuitBreaker:
         """
         return await self._host.read_circuit(self.name)
 
+    @property
+    def classifier(self) -> Classifier | None:
+        """What says how results and exceptions count; None: the default."""
+        return self._classifier
+
+    @property
+    def spans(self) -> CallSpans | None:
+        """Makes the spans of calls; None while nothing is traced."""
+        return self._spans
+
+    def look_for_tracer(self) -> None:
+        """Begins to trace calls once there is a tracer, and ends it with that.
+
+        Asked now and then and not by each call, so that tracing costs nothing where there is none.
+        """
+        tracer = active_tracer()
+        spans = self._spans
+        if tracer is None:
+            self._spans = None
+        elif spans is None or spans.tracer is not tracer:
+            self._spans = CallSpans(tracer, self.name)
+        self._traced = self._spans if self._classifier is None else None
+        self._guarded = self._classifier is not None or self._spans is not None
+
     # --- guarding calls ---
 
     @overload
@@ -116,7 +148,9 @@ class CircuitBreaker:
     async def call(
         self, fn: Callable[..., Any], /, *args: Any, fallback: Fallback | None = None, **kwargs: Any
     ) -> Any: ...
-    async def call(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    async def call(  # noqa: C901 - a branch is cheaper than a call
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
         """Calls `fn(*args, **kwargs)` if the circuit admits it, and records how it ended.
 
         `fn` may be a coroutine function, return an awaitable, or be an async generator function;
@@ -136,14 +170,17 @@ class CircuitBreaker:
         """
         local = self.local
         epoch = local.admit_epoch
-        if epoch < 0 or self.classifier is not None:
+        if epoch < 0 or self._guarded:
+            if epoch >= 0 and self._traced is not None:
+                return await call_traced(self, self._traced, epoch, fn, args, kwargs)
             wait = local.refuse_until - monotonic()
             if wait > 0 and not kwargs:
                 # The other hot path: refusing. A fresh exception each time, because one that is
                 # raised again and again keeps every traceback it ever had.
                 self.rejected += 1
-                if wait == inf:
-                    wait = 0.0
+                if self._spans is not None:
+                    self._spans.refused(*self._seen())
+                wait = 0.0 if wait == inf else wait
                 raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
             return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
         if kwargs:
@@ -198,6 +235,7 @@ class CircuitBreaker:
             raise
         if isinstance(result, AsyncGeneratorType):
             guard.count(-1)  # it may never be iterated
+            guard.leave_span()
             return stream(result, guard)
         guard.end(result, None)
         return result
@@ -278,7 +316,14 @@ class CircuitBreaker:
             state = CircuitState.OPEN  # forced open, or nobody can say
         return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), cause)
 
-    def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
+    def record(
+        self,
+        admission: Admission,
+        started: float,
+        ended: float,
+        verdict: Verdict,
+        span: CallSpan | None = None,
+    ) -> None:
         """Records an outcome; all but plain successes are folded and sent at once."""
         plain = (
             verdict.result is _SUCCESS
@@ -291,6 +336,9 @@ class CircuitBreaker:
             self._host.recorder.want(self, urgent=False)
             return
         self._fold_successes()
+        self.ended[verdict.result] += 1
+        if admission.permit is not None:
+            self.probes_ended[verdict.result] += 1
         outcome = Outcome(
             admission.epoch,
             verdict.result,
@@ -298,7 +346,7 @@ class CircuitBreaker:
             failure_kind=verdict.failure_kind,
             permit=admission.permit,
             retry_after_ms=round(verdict.retry_after_seconds * 1000),
-            trace=_trace(),
+            trace=trace_bytes(span),
         )
         self.local.record(outcome, ended)
         if admission.local:
@@ -311,16 +359,27 @@ class CircuitBreaker:
         if self.local.suspect:
             self._host.own_fold_opened(self)
 
+    def note_success(self, epoch: int, started: float, ended: float) -> bool:
+        """See `traced.Traced`."""
+        self._successes.append((epoch, started, ended))
+        waiting = len(self._successes)
+        if waiting & _YIELD_MASK != 1:
+            return False
+        self._host.recorder.want(self, urgent=waiting > 1)
+        return waiting > 1
+
     def _fold_successes(self) -> None:
         """Folds the successes since the last time and puts them in order with the others."""
         if self._successes:
             successes, self._successes = self._successes, []
+            self.ended[_SUCCESS] += len(successes)
             self.local.record_successes(successes)
             self._outcomes += successes
 
     def take_outcomes(self) -> list[Recorded]:
         """See `recorder.Source`."""
         self._fold_successes()
+        self.look_for_tracer()
         outcomes, self._outcomes = self._outcomes, []
         self.unacknowledged += len(outcomes)
         return outcomes
@@ -335,15 +394,12 @@ class CircuitBreaker:
         self.unacknowledged -= count
         self.last_event_id = max(self.last_event_id, event_id)
 
+    def _seen(self) -> tuple[str, int]:
+        """State and epoch of the view, for a span."""
+        view = self.local.view
+        return self.local.state().value, view.epoch if view is not None else UNKNOWN_EPOCH
+
     def abandon_permit(self, epoch: int, permit: str) -> None:
         """Gives back the place of a probe whose caller left before it began."""
         now = monotonic()
         self.record(Admission(epoch, permit), now, now, Verdict(Result.ABANDONED))
-
-
-def _trace() -> bytes:
-    """Trace id and span id of the caller's span, if it has one."""
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return b""
-    return context.trace_id.to_bytes(16, "big") + context.span_id.to_bytes(8, "big")

@@ -11,7 +11,7 @@ from msgspec import Struct
 from fuseline.bridge.retry_after import MAX_RETRY_AFTER_SECONDS
 from fuseline.core.errors import CallRefusedError
 from fuseline.core.events import Result
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("classify")
 

@@ -12,8 +12,9 @@ from typing import Any, Protocol, TypeVar
 from fuseline.bridge.classify import Classifier, Verdict, classify
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.errors import BulkheadFullError, CircuitBreakerOpenError
+from fuseline.core.errors import BulkheadFullError, CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Result
+from fuseline.telemetry.calls import CallSpan, CallSpans
 
 T = TypeVar("T")
 
@@ -23,8 +24,18 @@ class Guarded(Protocol):
 
     name: str
     local: LocalCircuit
-    classifier: Classifier | None
     in_flight: int
+    overflowed: int
+
+    @property
+    def classifier(self) -> Classifier | None:
+        """What says how results and exceptions count."""
+        ...
+
+    @property
+    def spans(self) -> CallSpans | None:
+        """Makes the spans of calls; None while nothing is traced."""
+        ...
 
     @property
     def config(self) -> CircuitBreakerConfig:
@@ -39,8 +50,15 @@ class Guarded(Protocol):
         """A fresh exception that says why calls are refused now."""
         ...
 
-    def record(self, admission: Admission, started: float, ended: float, verdict: Verdict) -> None:
-        """Records an outcome."""
+    def record(
+        self,
+        admission: Admission,
+        started: float,
+        ended: float,
+        verdict: Verdict,
+        span: CallSpan | None = None,
+    ) -> None:
+        """Records an outcome; `span` is that of the call."""
         ...
 
 
@@ -52,6 +70,7 @@ class Guard:
         breaker: Guarded,
         admitted: Admission | None = None,
         started: float = 0.0,
+        span: CallSpan | None = None,
     ) -> None:
         self._breaker = breaker
         self._timeout: asyncio.Timeout | None = None
@@ -59,13 +78,35 @@ class Guard:
         self._ended = False
         self.admission = admitted or Admission(UNKNOWN_EPOCH)
         self.started = started
+        self._span = span
+        self._state = "closed"  # as it was seen when the call was decided about
 
     async def begin(self) -> None:
-        """Takes a place.
+        """Takes a place; from here on the span of the call is the current one.
 
         Raises:
             CircuitBreakerOpenError, BulkheadFullError: refused.
         """
+        spans = self._breaker.spans
+        if spans is None:
+            await self._begin()
+            return
+        span = self._span = spans.begin(monotonic())
+        self._state = self._breaker.local.state().value
+        try:
+            await self._begin()
+        except BaseException as error:
+            self.leave_span()
+            if span is not None:
+                full = isinstance(error, BulkheadFullError)
+                refused = full or isinstance(error, CallRefusedError)
+                decision = "bulkhead_full" if full else "rejected" if refused else "abandoned"
+                view = self._breaker.local.view
+                epoch = view.epoch if view is not None else UNKNOWN_EPOCH
+                span.finish(monotonic(), self._state, epoch, decision, "")
+            raise
+
+    async def _begin(self) -> None:
         breaker = self._breaker
         local = breaker.local
         if local.admit_epoch >= 0:
@@ -98,6 +139,7 @@ class Guard:
     def _check_bulkhead(self) -> None:
         limit = self._breaker.config.max_concurrent_calls
         if limit is not None and self._breaker.in_flight >= limit:
+            self._breaker.overflowed += 1
             raise BulkheadFullError(self._breaker.name, limit)
 
     def loop_deadline(self) -> float | None:
@@ -133,7 +175,25 @@ class Guard:
         if self._counted:
             self.count(-1)
         verdict = classify(breaker.classifier, result, error)
-        breaker.record(self.admission, self.started, monotonic(), verdict)
+        ended = monotonic()
+        span = self._span
+        self.leave_span()
+        breaker.record(self.admission, self.started, ended, verdict, span)
+        if span is not None:
+            decision = "admitted" if self.admission.permit is None else "probe"
+            outcome = verdict.result.name.lower()
+            epoch = self.admission.epoch
+            span.finish(ended, self._state, epoch, decision, outcome, verdict.failure_kind)
+
+    def enter_span(self) -> None:
+        """Makes the span of the call the current one."""
+        if self._span is not None:
+            self._span.attach()
+
+    def leave_span(self) -> None:
+        """Makes the caller's span the current one again."""
+        if self._span is not None:
+            self._span.detach()
 
 
 async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenerator[T, None]:
@@ -141,8 +201,13 @@ async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenera
     guard.count(1)
     try:
         while True:
-            async with asyncio.timeout_at(guard.loop_deadline()):
-                item = await anext(items)
+            # Between two items the consumer runs, under a span of its own.
+            guard.enter_span()
+            try:
+                async with asyncio.timeout_at(guard.loop_deadline()):
+                    item = await anext(items)
+            finally:
+                guard.leave_span()
             yield item
     except StopAsyncIteration:
         guard.end(None, None)

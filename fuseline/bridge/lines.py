@@ -18,7 +18,7 @@ from fuseline.bridge.protocols.base import AgentProtocol
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import AgentNotFoundError, BackendError, NoEndpointError
 from fuseline.events.agents import AgentRecord, read_agent
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("executor")
 

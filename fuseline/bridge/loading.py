@@ -16,9 +16,9 @@ from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.logs import get_logger
 from fuseline.projections.origin import load_origin
 from fuseline.projections.store import fold_rest, load_circuits
+from fuseline.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker

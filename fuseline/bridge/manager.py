@@ -19,6 +19,7 @@ from fuseline.bridge import budget, loading, probing
 from fuseline.bridge.admission import FIRST_SECONDS
 from fuseline.bridge.breaker import CircuitBreaker
 from fuseline.bridge.classify import Classifier
+from fuseline.bridge.figures import CallFigures
 from fuseline.bridge.local import LocalCircuit
 from fuseline.bridge.recorder import Recorder
 from fuseline.bridge.spool.files import Durability, SpoolSettings
@@ -29,10 +30,11 @@ from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.events.keys import AgentKeys, check_name
-from fuseline.events.logs import get_logger
 from fuseline.events.settings import BackendSettings
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
+from fuseline.telemetry.logs import get_logger
+from fuseline.telemetry.observed import limit_from_env, observed
 
 DRAIN_SECONDS = 5.0
 """Longest wait, when closing, for the last outcomes to reach the log."""
@@ -120,6 +122,7 @@ class CircuitBreakerManager:
             ConfigError: an argument or variable is not allowed.
         """
         environ = os.environ if environ is None else environ
+        observed.names.limit = limit_from_env(environ)
         return cls(
             BackendSettings.from_env(environ, url, namespace, shards),
             CircuitBreakerConfig.from_env(environ) if config is None else config,
@@ -243,6 +246,9 @@ class CircuitBreakerManager:
                     self._loads.restore,
                     spooling.make_keeper,
                 )
+                figures = CallFigures(self.breakers, self.recorder)
+                observed.add(figures)
+                stack.callback(observed.remove, figures)
                 feed = FeedReader(self.backend, self._on_view, self._on_gap, self._on_health)
                 await feed.start()
             except BaseException as error:  # noqa: BLE001 - whoever connects gets it
@@ -263,6 +269,8 @@ class CircuitBreakerManager:
                 await closing.wait()
                 for breaker in self.breakers.values():
                     breaker.local.close()
+                    if breaker.spans is not None:
+                        breaker.spans.drain()
                 try:
                     await self.recorder.flush(DRAIN_SECONDS)
                 except BackendError as error:

@@ -12,6 +12,8 @@ from fuseline.core.events import ProbeStarted
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys
+from fuseline.telemetry import calls
+from fuseline.telemetry.tracing import active_tracer, trace_bytes
 
 if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker
@@ -41,6 +43,19 @@ async def acquire(
         BackendError: the server cannot say.
         TimeoutError: not in time.
     """
+    tracer = active_tracer()
+    if tracer is None:
+        return await _acquire(host, keys, epoch, lease_ms, timeout_seconds)
+    about: dict[str, str | int] = {calls.AGENT: keys.name, calls.EPOCH: epoch}
+    with tracer.start_as_current_span("fuseline.probe.acquire", attributes=about) as span:
+        reply = await _acquire(host, keys, epoch, lease_ms, timeout_seconds)
+        span.set_attribute("fuseline.probe.answer", reply[0].decode().lower())
+        return reply
+
+
+async def _acquire(
+    host: Host, keys: AgentKeys, epoch: int, lease_ms: int, timeout_seconds: float
+) -> list[bytes]:
     answer: asyncio.Future[list[bytes]] = asyncio.get_running_loop().create_future()
     host.start_soon(_ask, host, keys, epoch, lease_ms, answer)
     try:
@@ -58,7 +73,7 @@ async def _ask(
     host: Host, keys: AgentKeys, epoch: int, lease_ms: int, answer: asyncio.Future[list[bytes]]
 ) -> None:
     shard = host.backend.keys.shards[keys.shard]
-    event = ProbeStarted(epoch, lease_ms, host.recorder.producer)
+    event = ProbeStarted(epoch, lease_ms, host.recorder.producer, trace_bytes())
     try:
         reply = await host.backend.fcall(
             "acquire_probe",

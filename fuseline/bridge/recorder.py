@@ -20,8 +20,9 @@ from fuseline.bridge.spool.keeper import SpoolKeeper
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import translate
+from fuseline.telemetry import instruments
+from fuseline.telemetry.logs import get_logger
 
 FLUSH_INTERVAL_SECONDS = 0.005
 """How long a success may wait; what is lost when a process is killed in between."""
@@ -264,6 +265,7 @@ class Recorder:
         finally:
             overdue.cancel()
         received = monotonic()
+        instruments.append_duration.record(received - sent)
         failed: Exception | None = None
         behind: set[int] = set()  # shards whose later batches of this round were refused too
         for (outbox, batch), reply in zip(work, replies, strict=True):
@@ -285,6 +287,8 @@ class Recorder:
 
     def _acknowledge(self, outbox: Outbox, batch: Batch, reply: list[bytes]) -> None:
         first_time = outbox.acknowledged(batch)
+        if batch.count:
+            instruments.append_size.record(batch.count)
         self.keeper.release(batch.row)
         batch.row = 0
         for agent, event_id, count in last_ids(batch, reply):

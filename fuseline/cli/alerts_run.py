@@ -12,7 +12,7 @@ from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run
 from fuseline.demo.process import end_with_stdin
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("cli")
 

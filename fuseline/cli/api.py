@@ -16,8 +16,8 @@ from fuseline.cli.session import run
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.demo.process import end_with_stdin
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.projections.projector import Projector
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("cli")
 
@@ -77,4 +77,4 @@ def api(
                 tasks.start_soon(Projector(backend, default_worker_name()).run)
             await run_api(backend, settings, defaults, on_ready=ready)
 
-    run(options, command, long_running=True, log_default=LogLevel.INFO)
+    run(options, command, long_running=True, log_default=LogLevel.INFO, service="fuseline-api")

@@ -22,7 +22,7 @@ from fuseline.cli.times import DURATION_HELP, parse_duration
 from fuseline.core.errors import BackendError, ConfigError
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 VARIABLE = "FUSELINE_ARCHIVE_URL"
 To = Annotated[

@@ -6,24 +6,15 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from msgspec import Struct
 
 from fuseline.events.settings import BackendSettings
+from fuseline.telemetry.logs import LogLevel as LogLevel
 
 _PANEL = "Options of every command"
-
-
-class LogLevel(StrEnum):
-    """Levels of the log lines on stderr."""
-
-    DEBUG = "debug"
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
 
 
 class Options(Struct, kw_only=True):

@@ -12,8 +12,8 @@ from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run
 from fuseline.demo.process import end_with_stdin
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.projections.projector import Projector
+from fuseline.telemetry.logs import get_logger
 
 WAVE_EVENTS = 20_000
 
@@ -43,4 +43,6 @@ def projector(
         finally:
             _log.info("projector_stopped", owner=owner)
 
-    run(options, command, long_running=True, log_default=LogLevel.INFO)
+    run(
+        options, command, long_running=True, log_default=LogLevel.INFO, service="fuseline-projector"
+    )

@@ -8,18 +8,19 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext, suppress
 
 import anyio
 import typer
 
 from fuseline.cli.exits import Exit, report, report_text
-from fuseline.cli.logs import configure_logging
 from fuseline.cli.options import LogLevel, Options
 from fuseline.core.errors import FuselineError
 from fuseline.demo.process import loop_factory
 from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
+from fuseline.telemetry.logs import configure_logging
+from fuseline.telemetry.observed import limit_from_env, observed
 
 Command = Callable[[Backend], Awaitable["int | None"]]
 
@@ -30,6 +31,7 @@ def run(
     *,
     long_running: bool = False,
     log_default: LogLevel = LogLevel.WARNING,
+    service: str | None = None,
 ) -> None:
     """Runs a command against the server; ends the process with its exit code.
 
@@ -39,13 +41,14 @@ def run(
         long_running: it is meant to run until it is stopped, so that SIGINT and SIGTERM end it
             well.
         log_default: level of the log lines unless something else is asked for.
+        service: name under which its telemetry goes out; None: it has none.
     """
 
     async def main() -> int | None:
         async with opened(options) as backend:
             return await command(backend)
 
-    run_async(options, main, long_running=long_running, log_default=log_default)
+    run_async(options, main, long_running=long_running, log_default=log_default, service=service)
 
 
 def run_async(
@@ -54,11 +57,15 @@ def run_async(
     *,
     long_running: bool = False,
     log_default: LogLevel = LogLevel.WARNING,
+    service: str | None = None,
 ) -> None:
     """`run` for a command that opens the server itself."""
     try:
         configure_logging(options.log_level, log_default)
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        with (
+            _telemetry(service),
+            asyncio.Runner(loop_factory=loop_factory()) as runner,
+        ):
             code = runner.run(_until_stopped(main, long_running=long_running))
         sys.stdout.flush()
     except BrokenPipeError:
@@ -74,6 +81,16 @@ def run_async(
     except Exception as error:  # noqa: BLE001 - a user gets a line, not a traceback
         code = _report_bug(error, options)
     raise typer.Exit(code)
+
+
+def _telemetry(service: str | None) -> AbstractContextManager[None]:
+    observed.names.limit = limit_from_env(os.environ)
+    if service is None or not any(name.startswith("OTEL_") for name in os.environ):
+        return nullcontext()
+    # Here, because nobody who asks for nothing shall wait for the SDK to load.
+    from fuseline.telemetry.providers import configured
+
+    return configured(os.environ, service)
 
 
 async def _until_stopped(main: Callable[[], Awaitable[int | None]], *, long_running: bool) -> int:

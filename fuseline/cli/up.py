@@ -59,7 +59,7 @@ def up(
         with anyio.move_on_after(math.inf if limit is None else limit):
             await (_demo if demo else _plain)(backend, view, api)
 
-    run(options, command, long_running=True)
+    run(options, command, long_running=True, service="fuseline")
 
 
 async def _plain(backend: Backend, view: LiveView, api: UpApi | None) -> None:

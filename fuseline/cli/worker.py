@@ -27,7 +27,7 @@ from fuseline.cli.session import run_async
 from fuseline.cli.times import parse_duration
 from fuseline.core.errors import ConfigError
 from fuseline.demo.process import end_with_stdin
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _APP_ALLOWED = "module:attribute, naming a fuseline.bridge.tasks.calls.Handlers"
 
@@ -117,7 +117,9 @@ def worker(
                 tasks.cancel_scope.cancel()
             _say("worker_stopped", made, options)
 
-    run_async(options, main, long_running=True, log_default=LogLevel.INFO)
+    run_async(
+        options, main, long_running=True, log_default=LogLevel.INFO, service="fuseline-worker"
+    )
 
 
 def load_handlers(text: str) -> Handlers:

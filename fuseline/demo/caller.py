@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
 from contextlib import suppress
 from typing import Any
@@ -24,6 +25,8 @@ from fuseline.demo.agent import start_agent
 from fuseline.demo.http import HttpStatusError, post
 from fuseline.demo.process import end_with_stdin, run_process
 from fuseline.demo.scenario import CONFIG, Behaviour, agents_from_env
+from fuseline.telemetry.providers import configured
+from fuseline.telemetry.tracing import active_tracer
 
 CALL_TIMEOUT_SECONDS = 0.5
 TASKS_PER_AGENT = 2
@@ -67,7 +70,6 @@ async def call_agents(worker: str | None, *, projector: bool) -> None:
         ConfigError: FUSELINE_DEMO_AGENTS or another variable is not allowed.
         BackendError: the server cannot be used.
     """
-    trace.set_tracer_provider(TracerProvider())
     agents = agents_from_env()
     for behaviour in () if agents else Behaviour:
         agents[behaviour.value] = await start_agent(behaviour)
@@ -88,7 +90,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.until_eof:
         end_with_stdin()
-    run_process(lambda: call_agents(arguments.worker, projector=not arguments.no_projector))
+    with configured(os.environ, "fuseline-demo-worker"):
+        if active_tracer() is None:
+            # Nothing is exported, but the timeline shows the traces that there would be.
+            trace.set_tracer_provider(TracerProvider(shutdown_on_exit=False))
+        run_process(lambda: call_agents(arguments.worker, projector=not arguments.no_projector))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ import anyio
 from fuseline.core.errors import FuselineError
 from fuseline.demo.scenario import AGENTS_VARIABLE, Behaviour
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
+from fuseline.telemetry.settings import PORT_VARIABLE, port_from_env
 
 WORKERS = ("worker-1", "worker-2")
 
@@ -45,6 +46,7 @@ class Crew:
             "FUSELINE_NAMESPACE": backend.keys.namespace_name,
             "FUSELINE_SHARDS": str(len(backend.keys.shards)),
         }
+        self._metrics_port = port_from_env(os.environ)
         self._callers: dict[str, Process] = {}
         self._others: dict[str, Process] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -115,9 +117,13 @@ class Crew:
             )
 
     async def _spawn(self, name: str, module: str, *arguments: str) -> Process:
+        # Where Prometheus is answered, each process has the port after that of the one before.
+        if self._metrics_port:
+            self._metrics_port += 1
+        port = {PORT_VARIABLE: str(self._metrics_port)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", module, *arguments,
-            stdin=PIPE, stdout=PIPE, stderr=PIPE, env=self._environment,
+            stdin=PIPE, stdout=PIPE, stderr=PIPE, env=self._environment | port,
             # Ctrl-C is for the parent, which stops the others in order.
             start_new_session=True,
         )  # fmt: skip

@@ -9,12 +9,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from opentelemetry import propagate
 
 _REASONS = {200: "OK", 400: "Bad Request", 503: "Service Unavailable"}
 _MAX_BODY = 1 << 20
 
-Handler = Callable[[bytes], Awaitable[tuple[int, dict[str, Any]]]]
-"""Takes the body of a request; gives status and JSON body of the reply."""
+Headers = dict[str, str]
+"""Of a request, by their names in lower case."""
+
+Handler = Callable[[Headers, bytes], Awaitable[tuple[int, dict[str, Any]]]]
+"""Takes headers and body of a request; gives status and JSON body of the reply."""
 
 
 class HttpStatusError(Exception):
@@ -47,8 +51,9 @@ async def _answer(
     handler: Handler, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     head = await reader.readuntil(b"\r\n\r\n")
-    body = await reader.readexactly(_length(head))
-    status, document = await handler(body)
+    headers = _headers(head)
+    body = await reader.readexactly(_length(headers))
+    status, document = await handler(headers, body)
     content = msgspec.json.encode(document)
     writer.write(
         f"HTTP/1.1 {status} {_REASONS.get(status, 'Unknown')}\r\n"
@@ -60,7 +65,7 @@ async def _answer(
 
 
 async def post(url: str, document: dict[str, Any]) -> Any:
-    """Posts a JSON document and returns that of the answer.
+    """Posts a JSON document with the trace context; returns the document of the answer.
 
     Raises:
         HttpStatusError: the status is 500 or more.
@@ -68,17 +73,21 @@ async def post(url: str, document: dict[str, Any]) -> Any:
     """
     parts = urlsplit(url)
     content = msgspec.json.encode(document)
+    traced: Headers = {}
+    propagate.inject(traced)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in traced.items())
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port or 80)
     try:
         writer.write(
             f"POST {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            f"{lines}"
             "Connection: close\r\n\r\n".encode()
             + content
         )
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-            body = await reader.readexactly(_length(head))
+            body = await reader.readexactly(_length(_headers(head)))
         except asyncio.IncompleteReadError:
             raise ConnectionResetError("the agent closed the connection") from None
     finally:
@@ -89,12 +98,13 @@ async def post(url: str, document: dict[str, Any]) -> Any:
     return msgspec.json.decode(body)
 
 
-def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length":
-            length = int(value)
-            if not 0 <= length <= _MAX_BODY:
-                raise ValueError("a body of a length that is not accepted")
-            return length
-    return 0
+def _headers(head: bytes) -> Headers:
+    pairs = (line.partition(":") for line in head.decode("latin-1").split("\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs if name}
+
+
+def _length(headers: Headers) -> int:
+    length = int(headers.get("content-length", "0"))
+    if not 0 <= length <= _MAX_BODY:
+        raise ValueError("a body of a length that is not accepted")
+    return length

@@ -83,7 +83,7 @@ class Backend:
             client_name="fuseline",
             driver_info=None,  # CLIENT SETINFO is refused by older servers and by narrow ACLs
         )
-        wire = Wire(pool, timeout + block_seconds)
+        wire = Wire(pool, timeout + block_seconds, blocks=block_seconds > 0)
         self._wires.append(wire)
         return wire
 

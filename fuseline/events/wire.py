@@ -9,7 +9,9 @@ go to the wrong caller.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from time import monotonic
 from typing import Any
 
 import anyio
@@ -23,6 +25,7 @@ from fuseline.core.errors import (
     IncompatibleServerError,
     WrongKeyTypeError,
 )
+from fuseline.telemetry import instruments
 
 # A long pipeline may take longer, but not for ever.
 _REPLIES_PER_TIMEOUT = 1000
@@ -37,7 +40,10 @@ class Wire:
     whether the server has carried the commands out.
     """
 
-    def __init__(self, pool: ConnectionPool, timeout_seconds: float) -> None:
+    def __init__(
+        self, pool: ConnectionPool, timeout_seconds: float, *, blocks: bool = False
+    ) -> None:
+        self._blocks = blocks
         self._connection: AbstractConnection = pool.make_connection()  # type: ignore[no-untyped-call]
         self._timeout_seconds = timeout_seconds
         self._lock = anyio.Lock(fast_acquire=True)
@@ -55,17 +61,21 @@ class Wire:
         async with self._lock:
             self.commands_sent += len(commands)
             seconds = self._timeout_seconds * (1 + len(commands) // _REPLIES_PER_TIMEOUT)
+            began = monotonic()
             try:
                 # One deadline for all of it. redis-py's own timeouts are off: they cost more than
                 # parsing a reply, and on Python 3.11 its `wait_for` can swallow a cancellation.
                 async with asyncio.timeout(seconds):
-                    return await self._exchange(commands)
+                    replies = await self._exchange(commands)
             except (redis_errors.RedisError, OSError, TimeoutError) as error:
                 await self._drop()
                 raise translate(error) from error
             except BaseException:
                 await self._drop()
                 raise
+            if commands and not (self._blocks and commands[0][0] == "XREAD"):
+                instruments.operation_duration.record(monotonic() - began, _about(commands[0]))
+            return replies
 
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
@@ -86,6 +96,19 @@ class Wire:
     async def _drop(self) -> None:
         with anyio.CancelScope(shield=True):
             await self._connection.disconnect(nowait=True)
+
+
+def _about(command: Command) -> Mapping[str, str]:
+    """Attributes of a round trip: the first command, and for FCALL the function."""
+    name = command[0]
+    if name == "FCALL":
+        return _attributes(f"FCALL {command[1]!s}")
+    return _attributes(name if isinstance(name, str) else "other")
+
+
+@lru_cache(maxsize=256)
+def _attributes(name: str) -> Mapping[str, str]:
+    return {"db.system.name": "redis", "db.operation.name": name}
 
 
 def translate(error: Exception) -> BackendError:

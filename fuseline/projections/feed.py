@@ -11,10 +11,11 @@ from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, translate
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.leases import projected_shards
+from fuseline.telemetry import instruments
+from fuseline.telemetry.logs import get_logger
 
 BLOCK_SECONDS = 1.0
 PROJECTOR_AWAY_SECONDS = 3.0
@@ -99,7 +100,11 @@ class FeedReader:
                 except BackendError as error:
                     _log.error("feed_entry_unreadable", shard=shard, error=str(error))
                     continue
-                self._on_view(values[b"a"].decode(), circuit, values.get(b"r") == b"1")
+                anew = values.get(b"r") == b"1"
+                if not anew:
+                    lag_ms = self._backend.clock.now_ms() - circuit.last_ms
+                    instruments.feed_lag.record(max(0.0, lag_ms / 1000))
+                self._on_view(values[b"a"].decode(), circuit, anew)
 
     async def _check(self) -> None:
         """Notices a feed that went back (the server lost data) and shards nobody projects."""

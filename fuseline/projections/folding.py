@@ -5,6 +5,8 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
+from opentelemetry.trace import Span
+
 from fuseline.core.circuit import Rebuilt
 from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.core.events import Tick
@@ -12,15 +14,19 @@ from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import parse_entries
-from fuseline.events.logs import get_logger
+from fuseline.events.log import Entry, parse_entries
 from fuseline.events.wire import Wire, translate
+from fuseline.projections.announcing import Announcer, traces_of
+from fuseline.projections.figures import Lag
 from fuseline.projections.origin import load_origin
 from fuseline.projections.reading import Wave, read_wave
 from fuseline.projections.replay import refold
 from fuseline.projections.rollups import replace_counts
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.store import Commit, commit_call, load_counted
+from fuseline.telemetry import instruments
+from fuseline.telemetry.logs import get_logger
+from fuseline.telemetry.tracing import active_tracer
 
 _AGENTS_PER_WAVE = 500
 _AGENTS_PER_COMMIT = 100
@@ -41,13 +47,17 @@ class Folding:
         backend: the namespace.
         wire: the connection to work on.
         wave_events: about how many events are folded before other tasks get their turn.
+        announcer: tells of what was committed.
     """
 
-    def __init__(self, backend: Backend, wire: Wire, wave_events: int) -> None:
+    def __init__(
+        self, backend: Backend, wire: Wire, wave_events: int, announcer: Announcer
+    ) -> None:
         self._backend = backend
         self._wire = wire
         self._wave_events = wave_events
-        self.events_folded = 0
+        self._announcer = announcer
+        self.lag = Lag()
 
     async def take(self, number: int, token: int) -> ShardProjection:
         """Loads a shard's circuits and notices what their logs have beyond them."""
@@ -113,12 +123,21 @@ class Folding:
 
     async def fold_noticed(self, shards: Sequence[ShardProjection]) -> None:
         """Folds and commits some of what has been noticed, at most `wave_events` events or so."""
+        if any(shard.pending or shard.carried for shard in shards):
+            self.lag.noticed()
+        await self._fold_some(shards)
+        if not any(shard.pending or shard.carried for shard in shards):
+            self.lag.caught_up()
+
+    async def _fold_some(self, shards: Sequence[ShardProjection]) -> None:
         # What came with wake-ups first: it needs no reading, and is what somebody waits for.
-        await self._commit(self._fold_carried(shards))
+        began = monotonic()
+        await self._commit(self._fold_carried(shards), began)
         wave = await self._choose(shards)
         if not wave:
             return
         replies = await read_wave(self._wire, wave, self._count(wave) + 1)
+        began = monotonic()
         commits: Commits = []
         try:
             await self._fold(wave, replies, commits)
@@ -127,17 +146,25 @@ class Folding:
             for shard, commit in commits:
                 _reload(shard, [commit])
             raise
-        await self._commit(commits)
+        await self._commit(commits, began)
 
     def _fold_carried(self, shards: Iterable[ShardProjection]) -> Commits:
         """Folds what came with wake-ups; nothing has to be read for it."""
         commits: Commits = []
         for shard in shards:
             for name, entries in shard.take_carried():
-                self.events_folded += len(entries)
-                if commit := shard.fold(self._backend.keys.agent(name), entries):
+                self.lag.events_folded += len(entries)
+                if commit := self._fold_in(shard, self._backend.keys.agent(name), entries):
                     commits.append((shard, commit))
         return commits
+
+    def _fold_in(
+        self, shard: ShardProjection, agent: AgentKeys, entries: list[Entry]
+    ) -> Commit | None:
+        commit = shard.fold(agent, entries)
+        if commit is not None and active_tracer() is not None:
+            commit.traces = traces_of(entries)
+        return commit
 
     async def _fold(self, wave: Wave, replies: Sequence[Any], commits: Commits) -> None:
         """Folds what was read of each agent; notices again those that have more."""
@@ -154,8 +181,8 @@ class Folding:
             if is_stored and (not reply or reply.pop(0)[0] != checkpoint.encode()):
                 await self._fold_anew(shard, agent)
                 continue
-            commit = shard.fold(agent, parse_entries(reply))
-            self.events_folded += len(reply)
+            commit = self._fold_in(shard, agent, parse_entries(reply))
+            self.lag.events_folded += len(reply)
             if commit is not None:
                 commits.append((shard, commit))
 
@@ -195,6 +222,10 @@ class Folding:
                 shard.put(agent.name, origin.circuit, origin.tally, stored=False)
             else:
                 shard.put(agent.name, *counted, stored=True)
+                unsure = shard.unsure.pop(agent.name, None)
+                # The lease is still this one, so nobody else can have stored that.
+                if unsure is not None and unsure.circuit.position == counted[0].position:
+                    self._announcer.committed(unsure, None)
 
     async def _fold_anew(self, shard: ShardProjection, agent: AgentKeys) -> None:
         """The log has lost events that were folded: the log decides, so fold what it holds."""
@@ -222,7 +253,7 @@ class Folding:
         commit = Commit(
             agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale
         )
-        await self._commit([(shard, commit)])
+        await self._commit([(shard, commit)], monotonic())
 
     async def _take_back(self, shard: ShardProjection, agent: AgentKeys, stored: str) -> bool:
         """Goes back to what is stored, if it stands on an event that the log holds.
@@ -242,10 +273,24 @@ class Folding:
         circuit = shard.circuits.get(agent.name)
         if circuit is not None and circuit.checkpoint == stored:
             told = Commit(agent, stored, circuit, [], view_changed=True, anew=True)
-            await self._commit([(shard, told)])
+            await self._commit([(shard, told)], monotonic())
         return True
 
-    async def _commit(self, commits: Commits) -> None:
+    async def _commit(self, commits: Commits, began: float) -> None:
+        """Stores circuits that were folded from the moment `began` on."""
+        if not commits:
+            return
+        batch = self._announcer.begin_batch([commit for _, commit in commits], began)
+        try:
+            await self._store(commits, batch)
+        finally:
+            if batch is not None:
+                batch.end()
+        instruments.fold_duration.record(monotonic() - began)
+        newest_ms = max(commit.circuit.last_ms for _, commit in commits)
+        self.lag.stored(self._backend.clock.now_ms() - newest_ms)
+
+    async def _store(self, commits: Commits, batch: Span | None) -> None:
         by_shard: dict[int, tuple[ShardProjection, list[Commit]]] = {}
         for shard, commit in commits:
             by_shard.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
@@ -254,8 +299,6 @@ class Folding:
             for shard, listed in by_shard.values()
             for start in range(0, len(listed), _AGENTS_PER_COMMIT)
         ]
-        if not chunks:
-            return
         try:
             replies = await self._backend.fcall_many(
                 [commit_call(shard.keys, shard.token, listed) for shard, listed in chunks],
@@ -265,6 +308,7 @@ class Folding:
             # Unknown whether it was carried out: what Redis holds decides.
             for shard, listed in chunks:
                 _reload(shard, listed)
+                shard.unsure.update((commit.agent.name, commit) for commit in listed)
             raise
         failed: Exception | None = None
         for (shard, listed), reply in zip(chunks, replies, strict=True):
@@ -274,17 +318,23 @@ class Folding:
             elif reply[0] == b"FENCED":
                 shard.lost = True
             else:
-                self._committed(shard, listed, dict(zip(reply[1::2], reply[2::2], strict=True)))
+                refused = dict(zip(reply[1::2], reply[2::2], strict=True))
+                self._committed(shard, listed, refused, batch)
         if failed is not None:
             raise translate(failed) from failed
 
     def _committed(
-        self, shard: ShardProjection, commits: Sequence[Commit], refused: dict[int, bytes]
+        self,
+        shard: ShardProjection,
+        commits: Sequence[Commit],
+        refused: dict[int, bytes],
+        batch: Span | None,
     ) -> None:
         for index, commit in enumerate(commits, start=1):
             reason = refused.get(index)
             if reason is None:
                 shard.committed(commit)
+                self._announcer.committed(commit, batch)
             elif reason == b"CONFLICT":
                 _reload(shard, [commit])
             else:

@@ -8,8 +8,8 @@ from time import monotonic
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import ShardKeys
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
+from fuseline.telemetry.logs import get_logger
 
 LEASE_MS = 2000
 """How long a lease lasts without renewal. A dead owner is replaced within this and one round."""

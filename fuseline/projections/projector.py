@@ -15,12 +15,16 @@ from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKey
 from fuseline.core.retention import Retention
 from fuseline.events.backend import Backend
 from fuseline.events.log import parse_wake
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command
+from fuseline.projections.announcing import Announcer
+from fuseline.projections.figures import Lag, ProjectorFigures
 from fuseline.projections.folding import Folding
 from fuseline.projections.leases import RENEW_SECONDS, Leases, LostLeaseError
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.trimming import Trimmer
+from fuseline.telemetry.circuits import circuits
+from fuseline.telemetry.logs import get_logger
+from fuseline.telemetry.observed import observed
 
 SWEEP_SECONDS = 30.0
 """How often all checkpoints are compared with the ends of their streams."""
@@ -68,16 +72,19 @@ class Projector:
             backend.make_wire(),
             backend.make_wire(),
             backend.make_wire(_BLOCK_SECONDS),
+            backend.make_wire(),
         )
-        work_wire, lease_wire, trim_wire, self._wake_wire = self._wires
+        work_wire, lease_wire, trim_wire, self._wake_wire, causes_wire = self._wires
         step = max(_LEAST_TRIMMED, min(wave_events // 4, _MOST_TRIMMED))
         self._trimmer = Trimmer(backend, trim_wire, retention, step)
-        self._folding = Folding(backend, work_wire, wave_events)
+        self._announcer = Announcer(backend, causes_wire)
+        self._folding = Folding(backend, work_wire, wave_events, self._announcer)
         self._leases = Leases(backend, owner, lease_wire)
         self._shards: dict[int, ShardProjection] = {}
         self._won: list[int] = []
         self._gained = anyio.Event()
         self._swept_at = monotonic()
+        self._figures = ProjectorFigures(self._shards, self._folding.lag, backend.clock)
         self._asked_at = monotonic()  # when the hints of all shards were last asked for
 
     @property
@@ -88,16 +95,27 @@ class Projector:
     @property
     def events_folded(self) -> int:
         """Number of events folded so far."""
-        return self._folding.events_folded
+        return self._folding.lag.events_folded
+
+    @property
+    def lag(self) -> Lag:
+        """How far it is behind the log."""
+        return self._folding.lag
 
     async def run(self) -> None:
         """Projects until cancelled; then gives its leases back. Outlives an absent server."""
+        observed.add(self._figures)
+        circuits.add(self._figures.circuits)
         try:
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(self._keep_leases)
                 tasks.start_soon(self._work)
                 tasks.start_soon(self._keep_trimmed)
+                tasks.start_soon(self._announcer.run)
         finally:
+            circuits.remove(self._figures.circuits)
+            observed.remove(self._figures)
+            await self._announcer.drain()
             with anyio.move_on_after(_RELEASE_SECONDS, shield=True):
                 try:
                     await self._leases.release()

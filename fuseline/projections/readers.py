@@ -12,8 +12,8 @@ import anyio
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
+from fuseline.telemetry.logs import get_logger
 
 READER_MS = 60_000
 """How long a lease lasts without renewal; so long a reader that has died holds a log."""

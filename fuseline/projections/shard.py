@@ -26,6 +26,7 @@ class ShardProjection:
         self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
         self.pending: dict[str, None] = {}  # agents with events to read and fold, as noticed
         self.carried: dict[str, list[Entry]] = {}  # events at hand, each from its checkpoint on
+        self.unsure: dict[str, Commit] = {}  # sent, but whether it was stored is not known
         self.broken: dict[str, str] = {}  # agents set aside because of their keys, with the reason
         self._deadlines: list[tuple[int, str]] = []
         self._next_deadline: dict[str, int] = {}
@@ -87,7 +88,7 @@ class ShardProjection:
     def fold(self, agent: AgentKeys, entries: list[Entry]) -> Commit | None:
         """Folds new entries; None if they were all folded before."""
         circuit = self.circuits[agent.name]
-        before = circuit.checkpoint
+        before, since_ms = circuit.checkpoint, circuit.since_ms
         base = "" if agent.name in self.unstored else before
         view = view_of(circuit)
         changes = fold_in_place(circuit, entries)
@@ -96,7 +97,10 @@ class ShardProjection:
         tally = self.tallies[agent.name]
         rollups = tally.take(entries)
         changed = view_of(circuit) != view
-        return Commit(agent, base, circuit, changes, changed, tally=tally, rollups=rollups)
+        return Commit(
+            agent, base, circuit, changes, changed,
+            tally=tally, rollups=rollups, events=len(entries), since_ms=since_ms,
+        )  # fmt: skip
 
     def committed(self, commit: Commit) -> None:
         """The commit stands in Redis."""

@@ -33,6 +33,9 @@ class Commit(msgspec.Struct):
     tally: Tally | None = None  # what is counted up to the circuit's checkpoint
     rollups: list[tuple[str, bytes]] = []  # of the units that the new entries have closed
     stale: list[str] = []  # units stored before that the log does not have
+    events: int = 0  # that were folded
+    since_ms: int = 0  # effective time of the last transition before
+    traces: list[bytes] = []  # of the calls among the events, while anything is traced
 
     def arguments(self) -> list[Argument]:
         """As the function `commit` takes them."""

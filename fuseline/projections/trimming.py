@@ -20,7 +20,6 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry, parse_entries
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.leases import LostLeaseError
 from fuseline.projections.origin import Origin, decode_origin, origin_command
@@ -28,6 +27,7 @@ from fuseline.projections.producers import forget_silent
 from fuseline.projections.replay import LogInfo, info_of
 from fuseline.projections.rollups import unit_field
 from fuseline.projections.tally import UNITS
+from fuseline.telemetry.logs import get_logger
 
 DAY_MS = 86_400_000
 KEPT_CHANGES = 100

@@ -30,14 +30,18 @@ async def test_health_version_and_metrics(tidy_api: RunningApi) -> None:
     answer = await viewer.get("metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=")
     families = {one.name: one for one in text_string_to_metric_families(answer.text)}
-    assert {"fuseline_api_requests", "fuseline_circuits"} <= set(families)
+    assert "fuseline_circuit_mode" in families
     counted = [
         sample.labels
-        for sample in families["fuseline_api_requests"].samples
-        if sample.name.endswith("_total")
+        for sample in families["http_server_request_duration_seconds"].samples
+        if sample.name.endswith("_count")
     ]
-    assert {"method": "GET", "route": "/api/v1/circuits/{name}", "status": "404"} in counted
-    assert all(label["route"].rpartition("/")[2] != "x" for label in counted)
+    assert {
+        "http_request_method": "GET",
+        "http_route": "/api/v1/circuits/{name}",
+        "http_response_status_code": "404",
+    } in counted
+    assert all(label["http_route"].rpartition("/")[2] != "x" for label in counted)
 
 
 async def test_answers_are_compressed_on_request_only(tidy_api: RunningApi) -> None:

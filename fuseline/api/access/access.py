@@ -26,7 +26,7 @@ from fuseline.api.access.tokens import Found, TokenStore
 from fuseline.api.access.verifying import TokenVerifier
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("access")
 

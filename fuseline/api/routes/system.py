@@ -9,7 +9,6 @@ from litestar.openapi.datastructures import ResponseSpec
 
 import fuseline
 from fuseline.api.authentication import PUBLIC
-from fuseline.api.metrics import CONTENT_TYPE
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
 from fuseline.core.errors import BackendError
@@ -17,6 +16,7 @@ from fuseline.events import library
 from fuseline.projections.leases import projected_shards
 from fuseline.projections.overview import overview
 from fuseline.schemas.system import Health, Version
+from fuseline.telemetry import exposition
 
 
 @get("/healthz", operation_id="getHealth", summary="Whether the process runs", opt=PUBLIC)
@@ -66,13 +66,13 @@ async def version(services: Given) -> Version:
     "/metrics",
     operation_id="getMetrics",
     summary="Figures for Prometheus",
-    media_type=CONTENT_TYPE,
+    media_type=exposition.CONTENT_TYPE,
     responses=answers(),
 )
 async def metrics(services: Given) -> Response[bytes]:
     """Figures of this process and of all circuits, in Prometheus's text format."""
-    text = services.metrics.text(await overview(services.backend))
-    return Response(text, media_type=CONTENT_TYPE)
+    services.figures.take(await overview(services.backend))
+    return Response(exposition.text(), media_type=exposition.CONTENT_TYPE)
 
 
 routes = Router("/", route_handlers=[healthz, readyz, version, metrics], tags=["system"])

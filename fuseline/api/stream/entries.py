@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.events.codec import parse_id
-from fuseline.events.logs import get_logger
 from fuseline.projections.codec import decode_circuit
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("stream")
 

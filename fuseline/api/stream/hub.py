@@ -22,8 +22,8 @@ from fuseline.api.stream.snapshot import Snapshot
 from fuseline.api.stream.tail import FeedTail
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.projections.overview import AgentStatus, overview
+from fuseline.telemetry.logs import get_logger
 
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _DEFAULTS = StreamSettings()

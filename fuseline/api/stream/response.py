@@ -15,7 +15,7 @@ from fuseline.api.stream.delivery import Delivery
 from fuseline.api.stream.filters import Filter
 from fuseline.api.stream.hub import StreamHub
 from fuseline.core.errors import BackendError
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _HEADERS = {
     "content-type": "text/event-stream; charset=utf-8",

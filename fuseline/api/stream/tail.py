@@ -9,10 +9,10 @@ from fuseline.api.stream.entries import Entry, number_and_mark, read_entry
 from fuseline.api.stream.errors import FeedBrokenError
 from fuseline.api.stream.place import Position
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Command, translate
 from fuseline.projections.feed import PROJECTOR_AWAY_SECONDS
 from fuseline.projections.leases import projected_shards
+from fuseline.telemetry.logs import get_logger
 
 BLOCK_SECONDS = 1.0
 _COUNT = 100

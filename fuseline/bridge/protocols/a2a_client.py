@@ -32,7 +32,7 @@ from fuseline.bridge.protocols.a2a_parts import PartFilter
 from fuseline.bridge.protocols.base import AgentCallError, AgentReply, AgentRequest
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Result
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 CANCEL_SECONDS = 2.0
 """Longest wait for the agent to hear that its task is not wanted any more."""

@@ -22,8 +22,8 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BackendError, ConfigError
 from fuseline.events.agents import register, was_removed
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire, translate
+from fuseline.telemetry.logs import get_logger
 
 LOOK_SECONDS = 3.0
 """How often orphans are looked for."""

@@ -21,7 +21,7 @@ from msgspec import Struct
 
 from fuseline.core.errors import ConfigError
 from fuseline.events.embedded_paths import default_data_dir
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 Durability = Literal["memory", "disk"]
 

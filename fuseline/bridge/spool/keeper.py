@@ -21,7 +21,7 @@ from fuseline.bridge.spool.files import FOLDER_VARIABLE, SpoolSettings, set_asid
 from fuseline.bridge.spool.thread import SpoolThread
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.keys import Keys
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 T = TypeVar("T")
 

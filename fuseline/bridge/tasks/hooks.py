@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _log = get_logger("tasks")
 

@@ -12,7 +12,7 @@ from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import BackendError
 from fuseline.events.agents import read_agent
 from fuseline.events.backend import Backend
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _REMEMBER_SECONDS = 5.0  # asked for failures and deadlines only; the executor has its own way
 

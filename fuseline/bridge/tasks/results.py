@@ -11,7 +11,7 @@ import msgspec
 from fuseline.bridge.tasks.model import TaskResult, decode_result
 from fuseline.bridge.tasks.store import TaskStore
 from fuseline.core.errors import BackendError, TaskNotFoundError
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 _BLOCK_SECONDS = 1.0
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)

@@ -16,8 +16,8 @@ from msgspec import Struct
 
 from fuseline.bridge.tasks.store import Call, TaskStore
 from fuseline.core.errors import BackendError
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import translate
+from fuseline.telemetry.logs import get_logger
 
 _FLUSH_SECONDS = 1.5
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)

@@ -14,8 +14,8 @@ from fuseline.bridge.tasks.rooms import Rooms
 from fuseline.bridge.tasks.store import Place, Taken, TaskStore
 from fuseline.bridge.tasks.waiting import BLOCK_SECONDS, Watcher
 from fuseline.core.errors import BackendError
-from fuseline.events.logs import get_logger
 from fuseline.events.wire import Wire
+from fuseline.telemetry.logs import get_logger
 
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _LOOK_SECONDS = 0.05  # how often memory is looked at for circuits that admit calls again

@@ -28,7 +28,7 @@ from fuseline.bridge.tasks.taking import Taker
 from fuseline.core.errors import BackendError
 from fuseline.core.events import Mode
 from fuseline.core.states import CircuitState
-from fuseline.events.logs import get_logger
+from fuseline.telemetry.logs import get_logger
 
 if TYPE_CHECKING:
     from fuseline.bridge.manager import CircuitBreakerManager
