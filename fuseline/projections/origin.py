@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct, field
 
 from fuseline.core.circuit import Circuit
+from fuseline.core.errors import BackendError
 from fuseline.core.fold import initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
@@ -72,12 +73,30 @@ def decode_origin(reply: list[Any]) -> Origin:
     Raises:
         BackendError: it cannot be read.
     """
-    at, blob, tally, trimmed, begun, cuts, history = reply
+    try:
+        return _origin(*reply)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise BackendError(
+            f"the origin of a trimmed log cannot be read ({error}); without it nobody can say what "
+            "its trimmed entries came to: import a backup of the agent"
+        ) from error
+
+
+def _origin(
+    at: bytes | None,
+    blob: bytes | None,
+    tally: bytes | None,
+    trimmed: bytes | None,
+    begun: bytes | None,
+    cuts: bytes | None,
+    history: bytes | None,
+) -> Origin:
     origin = Origin(
         trimmed=int(trimmed or 0), begun_ms=int(begun or 0), history_ms=int(history or 0)
     )
-    if blob is not None:
+    if blob is not None and at is not None:
         origin.at = at.decode()
+        parse_id(origin.at)
         origin.circuit = decode_circuit(blob)
         origin.tally = decode_tally(tally) or Tally.beginning_at(origin.circuit.position)
     if cuts is not None:

@@ -122,7 +122,7 @@ async def log_info(backend: Backend, agent: AgentKeys, wire: Wire | None = None)
     )
     if isinstance(trimmed, Exception):
         raise translate(trimmed) from trimmed
-    off = int(trimmed or 0)
+    off = int(trimmed) if trimmed and trimmed.isdigit() else 0  # `load_origin` tells what is not
     if isinstance(reply, Exception):
         if isinstance(reply, ResponseError) and "no such key" in str(reply).lower():
             return LogInfo(trimmed=off)

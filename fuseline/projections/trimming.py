@@ -132,7 +132,7 @@ class Trimmer:
                 await job.run(decode_origin(origin), log, history)
             except (BackendUnavailableError, LostLeaseError):
                 raise
-            except BackendError as error:
+            except (BackendError, ValueError) as error:  # ValueError: no ids of ours in a key
                 self._warn(agent, str(error))
 
     def _warn(self, agent: AgentKeys, reason: str) -> None:

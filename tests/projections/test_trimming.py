@@ -419,6 +419,21 @@ async def test_a_loss_that_is_accepted_is_a_beginning(backend: Backend, redis_ur
     await assert_kept_log_is_the_projection(backend)
 
 
+@pytest.mark.parametrize("field", ["blob", "cuts", "trimmed", "at"])
+async def test_a_damaged_origin_is_told_and_stops_nobody_else(
+    backend: Backend, redis_url: str, field: str
+) -> None:
+    await made(backend, redis_url, lively_log(random.Random(18), 200))
+    await trim(backend, outcomes=100)
+    keys = backend.keys.agent(AGENT)
+    await backend.wire.call("HSET", keys.origin, field, b"nonsense")
+    assert (await trim(backend, outcomes=10)).entries == 0
+    assert len(await log_of(backend, AGENT)) == 100
+    found = await verify(backend, keys)
+    assert not found.ok
+    assert found.problem != ""
+
+
 async def test_silent_producers_are_forgotten_and_others_not(
     backend: Backend, redis_url: str
 ) -> None:
