@@ -106,7 +106,7 @@ async def test_a_viewer_gets_declared_answers_only(
 ) -> None:
     token, _ = await token_of(server, Role.VIEWER)
     await run(
-        url, tmp_path, token, 10, "--checks", "all",
+        url, tmp_path, token, 20, "--checks", "all",
         "--exclude-checks", "ignored_auth,positive_data_acceptance",
         "--phases", "examples,coverage", "--max-examples", "3",
     )  # fmt: skip
