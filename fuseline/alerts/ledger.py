@@ -56,7 +56,8 @@ class Ledger:
         keys, call = self.keys, self._wire.call
         book = Book()
         # In this order: a channel is there before what names it.
-        await self.load_outbox(book)
+        raw_outbox = await self._hash(keys.outbox)
+        book.outbox = {name: _notices.decode(raw) for name, raw in raw_outbox.items()}
         book.rules = await load_rules(self._backend, self._wire)
         await self.load_channels(book)
         marks = await self._hash(keys.marks)
@@ -79,9 +80,14 @@ class Ledger:
         book.channels = {name: stored.channel for name, stored in channels.items()}
 
     async def load_outbox(self, book: Book) -> None:
-        """Adds notices that others have put there: tests."""
+        """Adds notices that others have put there: tests.
+
+        One that was claimed is this process's own; it may have been delivered since it was read.
+        """
         for name, raw in (await self._hash(self.keys.outbox)).items():
-            book.outbox.setdefault(name, _notices.decode(raw))
+            notice = _notices.decode(raw)
+            if not notice.attempts:
+                book.outbox.setdefault(name, notice)
 
     async def incidents(self, ids: Sequence[str]) -> list[Incident]:
         """Incidents by id; those that are not kept any more are left out."""

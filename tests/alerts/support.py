@@ -64,6 +64,7 @@ class Receiver:
 async def receiving() -> AsyncIterator[Receiver]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        *("-S", "-E"),  # it needs nothing that is installed
         str(Path(__file__).parent / "receiver.py"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
