@@ -55,7 +55,9 @@ class Rule(Struct, frozen=True):
             words = f"{noun} {low}" + (
                 f" to {self.maximum:.10g}" if self.maximum is not None else ""
             )
-        return f"{words}, or null to turn it off" if self.nullable else words
+        if not self.nullable:
+            return words
+        return f"{words}, or null" if self.kind is str else f"{words}, or null to turn it off"
 
     def check(self, value: Any, field: str) -> Any:
         """Returns the value in its own type.
@@ -155,6 +157,10 @@ def _rule(field: msgspec.inspect.Field) -> Rule | None:
         outer = outer.type
     options = outer.types if isinstance(outer, msgspec.inspect.UnionType) else (outer,)
     inner = next(o for o in options if not isinstance(o, msgspec.inspect.NoneType))
+    if isinstance(inner, msgspec.inspect.Metadata):
+        description = description or (inner.extra_json_schema or {}).get("description", "")
+        words = words or (inner.extra or {}).get("allowed", "")
+        inner = inner.type
     if not isinstance(inner, _NODES):
         return None
     return Rule(

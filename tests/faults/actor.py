@@ -156,10 +156,10 @@ class Actor(Process):
         folding = self.projector._folding
         original = folding._commit
 
-        async def freezing(work: Any) -> None:
+        async def freezing(*work: Any) -> None:
             folding._commit = original  # type: ignore[method-assign]
             os.kill(os.getpid(), signal.SIGSTOP)
-            await original(work)
+            await original(*work)
 
         folding._commit = freezing  # type: ignore[method-assign]
 
