@@ -63,7 +63,7 @@ def _opened(stored: StoredRule, agent: str, track: Track) -> Standing:
         begins=track.opened_ms >= stored.created_ms,
         since_ms=track.opened_ms,
         key=str(track.opened_ms),
-        summary=f"the circuit of {agent} opened ({track.cause})",
+        summary=f"the circuit of {agent} opened ({track.cause.replace('_', ' ')})",
         details={"cause": track.cause},
     )
 

@@ -19,7 +19,7 @@ async def test_a_circuit_that_opens_and_closes_is_told_of_once_each(alerts: Worl
         "severity": "critical",
         "description": "call the bank",
     }
-    assert opened["title"] == ("[critical] the circuit of billing opened (consecutive_failures)")
+    assert opened["title"] == ("[critical] the circuit of billing opened (consecutive failures)")
     (incident,) = opened["incidents"]
     (kept,) = await alerts.incidents(state="open")
     assert (incident["id"], incident["subject"]) == (kept.id, "billing")

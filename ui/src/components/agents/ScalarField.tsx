@@ -112,7 +112,7 @@ export function ResetButton({ field, shown, onReset }: ResetProps) {
       onClick={onReset}
       aria-label={`${field.label}: reset to default`}
     >
-      Reset to default
+      Reset
     </Anchor>
   )
 }
