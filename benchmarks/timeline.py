@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from benchmarks import fuseline_parts as parts
 from benchmarks import timeline_logs as logs
 from benchmarks.report import Target, percentile, table, targets
+from fuseline.cli.collector import settle
 from fuseline.events.backend import Backend
 from fuseline.events.settings import BackendSettings
 from fuseline.projections.bands import bands
@@ -144,6 +145,7 @@ async def run(url: str, *, quick: bool = False) -> dict[str, Any]:
         await logs.write(backend, MONTH, logs.month(events))
         await logs.write(backend, BUSY, logs.hour(events))
         weight = await folded(url, backend)
+        settle()  # as `fuseline api` does
         pages: dict[str, tuple[list[float], int]] = {}
         zooms: dict[str, list[float]] = {}
         for agent in (MONTH, BUSY):

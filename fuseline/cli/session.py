@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext,
 import anyio
 import typer
 
+from fuseline.cli.collector import settle
 from fuseline.cli.exits import Exit, report, report_text
 from fuseline.cli.options import LogLevel, Options
 from fuseline.core.errors import FuselineError
@@ -66,6 +67,8 @@ def run_async(
             _telemetry(service),
             asyncio.Runner(loop_factory=loop_factory()) as runner,
         ):
+            if long_running:
+                settle()
             code = runner.run(_until_stopped(main, long_running=long_running))
         sys.stdout.flush()
     except BrokenPipeError:
