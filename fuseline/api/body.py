@@ -83,7 +83,7 @@ def made(document: dict[str, Any], kind: type[T], hidden: Collection[str] = ()) 
         DocumentError: see `read_struct`.
     """
     rules = _rules(kind)
-    fields = msgspec.structs.fields(kind)
+    fields = _fields(kind)
     names = [field.name for field in fields]
     refused = [
         # The value is not repeated: under a name that is misspelt may be a secret.
@@ -133,6 +133,11 @@ def _check_once(raw: bytes) -> None:
     if twice:
         names = dict.fromkeys(name[:100] for name in twice[:_MAX_TWICE])
         raise DocumentError([ConfigError(name, MASK, "a member named once") for name in names])
+
+
+@cache
+def _fields(kind: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(kind)
 
 
 @cache

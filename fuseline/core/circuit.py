@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from enum import StrEnum
 from typing import Any
 
@@ -139,7 +140,7 @@ class Circuit(Struct):
 
     def copy(self) -> Circuit:
         """An independent copy."""
-        twin = msgspec.structs.replace(self)
+        twin = copy(self)  # unlike `msgspec.structs.replace` it derives nothing again
         twin.buckets = [bucket.copy() for bucket in self.buckets]
         twin.troubled_workers = self.troubled_workers.copy()
         twin.probes = self.probes.copy()

@@ -154,7 +154,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def to_wire(self) -> dict[str, Any]:
         """What differs from the defaults, by name, as the registry stores it."""
         values: dict[str, Any] = {"url": self.url}
-        for field in msgspec.structs.fields(self):
+        for field in _INFO:
             value = getattr(self, field.name)
             if field.name != "url" and value != field.default and value != _made(field):
                 values[field.name] = value
@@ -279,4 +279,5 @@ def sounds_secret(name: str) -> bool:
 RULES: dict[str, Rule] = rules_of(Endpoint)
 """The scalar fields of `Endpoint` with what they accept."""
 
+_INFO = msgspec.structs.fields(Endpoint)  # made once: it reads every annotation
 FIELDS: tuple[str, ...] = Endpoint.__struct_fields__

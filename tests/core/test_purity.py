@@ -12,8 +12,8 @@ MODULES = sorted(Path(fuseline.core.__file__).parent.rglob("*.py"))
 
 # All that the core may need; a longer list would have to leave out everything impure by name.
 ALLOWED = {
-    *("__future__", "bisect", "collections", "enum", "functools", "itertools", "math", "msgspec"),
-    *("statistics", "typing"),
+    *("__future__", "bisect", "collections", "copy", "enum", "functools", "itertools", "math"),
+    *("msgspec", "statistics", "typing"),
 }
 
 
