@@ -3,13 +3,15 @@
 import logging
 from typing import Any
 
+import httpx2
 import pytest
 
 from fuseline.api.access.roles import Role
 from fuseline.core.events import Result
 from tests.api.asking import ask_raw, problem, refused
+from tests.api.driving import agent
 from tests.api.running import RunningApi
-from tests.api.test_circuits import agent
+from tests.api.stream.sse import Sse
 from tests.bridge.support import connected
 from tests.bridge.tasks_support import Agent as Handler
 from tests.bridge.tasks_support import handlers_of, working
@@ -121,6 +123,25 @@ async def test_tasks_are_handed_in_looked_at_and_waited_for(
     problem(await client.get("tasks/none"), 404)
 
 
+async def _streamed(api: RunningApi, client: httpx2.AsyncClient, token: str) -> list[str]:
+    """The events of the stream from its snapshot to a change of an agent with secrets."""
+    url = f"{api.url}/api/v1/stream"
+    stream = await Sse.connect(url, headers={"Authorization": f"Bearer {token}"})
+    told: list[str] = []
+    try:
+        await client.patch("agents/secretive", json={"headers": {"X-Key": "s3cret-15"}})
+        word = {"mode": "forced_open", "reason": "a test"}
+        assert (await client.post("circuits/secretive/override", json=word)).status_code == 200
+        while not any("forced_open" in one for one in told):
+            event = await stream.next()
+            assert event is not None
+            told.append(repr(event))
+    finally:
+        await stream.close()
+    assert any("secretive" in one for one in told)
+    return told
+
+
 async def test_no_answer_and_no_log_holds_a_secret(
     tidy_api: RunningApi, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -156,10 +177,11 @@ async def test_no_answer_and_no_log_holds_a_secret(
     ):  # fmt: skip
         answers += [await client.get(path), await viewer.get(path)]
     token = tidy_api.tokens[Role.ADMIN]
+    streamed = await _streamed(tidy_api, client, token)
     answers.append(await client.get("agents", params={"token": token}))
     raw = await ask_raw(tidy_api.url, "/agents?x=1", f"Authorization: Bearer {token}x".encode())
     # Not those of the client, which runs in this process too.
     logged = [one.getMessage() for one in caplog.records if one.name.startswith("fuseline")]
-    texts = [one.text for one in answers] + [raw.body.decode(), *logged]
+    texts = [one.text for one in answers] + [raw.body.decode(), *logged, *streamed]
     assert not [text for text in texts if "s3cret-" in text]
     assert not [text for text in texts if token[-43:] in text or "$argon2" in text]
