@@ -12,9 +12,8 @@ PYTEST_ARGS ?=
 SCREENSHOTS ?= build/screenshots
 # --docs writes those of the documentation anew.
 SCREENSHOTS_ARGS ?=
-# Three, however many cores there are: tests of faults spend much of their time waiting, but need
-# time to themselves too.
-PYTEST_PARALLEL ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
+# Two, however many cores there are: tests of faults need time to themselves.
+PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help: ## Show the targets

@@ -113,6 +113,7 @@ def test_a_dead_collector_holds_nobody_up_and_prometheus_is_answered(
         port = line.partition('"port": ')[2].partition(",")[0].rstrip("}\n ")
         text = httpx2.get(f"http://localhost:{port}/metrics", trust_env=False).text
         assert "process_cpu_seconds_total" in text
+        assert any("projector_started" in line for line in process.stderr)  # it hears signals now
         began = time.monotonic()
         ended = stop(process, signal.SIGTERM)
         assert ended.code == 0, ended.err
