@@ -89,8 +89,9 @@ def _readers(environ: Mapping[str, str], ends: list[Callable[[], object]]) -> li
         for exporter in _exporters(environ, "metrics")
     ]
     if "prometheus" in _names(environ, "metrics"):
-        readers.append(exposition.make_reader())
+        # The port first: a reader that is made and then not registered would read nothing for ever.
         ends.append(exposition.serve(environ))
+        readers.append(exposition.make_reader())
     return readers
 
 

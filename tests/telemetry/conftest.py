@@ -9,7 +9,15 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from fuseline import CircuitBreakerManager
+from fuseline.telemetry.observed import DEFAULT_LIMIT, AgentNames, observed
 from tests.bridge.support import connected
+
+
+@pytest.fixture(autouse=True)
+def figures_of_this_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the agents that other tests of this process have named and counted."""
+    monkeypatch.setattr(observed, "names", AgentNames(DEFAULT_LIMIT))
+    monkeypatch.setattr(observed, "_kept", {})
 
 
 @pytest.fixture

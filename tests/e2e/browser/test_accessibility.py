@@ -75,6 +75,10 @@ async def test_axe_finds_nothing(visit: Opens, scene: None, name: str) -> None:
     await no_violation(page, name)
     await page.emulate_media(color_scheme="dark")
     await expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    # Colours turn in a moment, and are neither the one nor the other meanwhile.
+    await page.evaluate(
+        "() => Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)))"
+    )
     # Of all rules only this one looks at colours.
     await no_violation(page, f"{name}, dark", runOnly=["color-contrast"])
     for what, width in WIDTHS.items():
