@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from litestar.params import HeaderParameter
 
 from fuseline.api.errors import PreconditionFailedError
-from fuseline.core.errors import ConfigError
+from fuseline.core.errors import ConfigError, RevisionConflictError
+
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(name="If-Match", description="the ETag that the change is meant for"),
+]
 
 _TAG = re.compile(r'^(W/)?"([\x21\x23-\x7e]*)"$')
 _ALLOWED = 'the ETag as it was read, like "3"; or *'
@@ -34,6 +44,22 @@ def matched_revision(if_match: str | None) -> int | None:
             f"If-Match: {if_match} is the ETag of no revision; read it again"
         )
     return int(tag)
+
+
+@contextmanager
+def meant_for(revision: int | None) -> Iterator[None]:
+    """Around a change that is meant for a revision; None: for whatever stands there.
+
+    Raises:
+        PreconditionFailedError: another revision stands there.
+        RevisionConflictError: somebody else changed it meanwhile, and no revision was named.
+    """
+    try:
+        yield
+    except RevisionConflictError as error:
+        if revision is None:
+            raise
+        raise PreconditionFailedError(str(error)) from error
 
 
 def is_fresh(if_none_match: str | None, revision: int) -> bool:

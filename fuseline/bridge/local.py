@@ -268,7 +268,8 @@ class LocalCircuit:
             if circuit.state is CircuitState.OPEN:
                 until_ms = circuit.open_until_ms
             elif circuit.recovering_until_ms > now_ms:
-                return self._ramp.pause_seconds
+                # The next call may pass at once, so nobody is told to wait long.
+                return min(1.0, (circuit.recovering_until_ms - now_ms) / 1000)
             else:
                 until_ms = circuit.next_deadline_ms
         return 0.0 if until_ms >= NEVER_MS else max(0.0, (until_ms - now_ms) / 1000)

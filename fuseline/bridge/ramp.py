@@ -22,7 +22,6 @@ class Ramp:
     def __init__(self) -> None:
         self._epoch = -1
         self._credit = 0.0
-        self.pause_seconds = 0.0  # about when a refused caller had better ask again
 
     def lets_through(self, circuit: Circuit, now_ms: int) -> bool:
         """Decides about one call while the circuit is recovering."""
@@ -30,9 +29,6 @@ class Ramp:
         if circuit.epoch != self._epoch:
             self._epoch, self._credit = circuit.epoch, 1.0 - share  # the first call passes
         self._credit += share
-        # The next call may pass at once, so nobody is told to wait long.
-        left_ms = circuit.recovering_until_ms - now_ms
-        self.pause_seconds = min(1.0, max(0.001, left_ms / 1000))
         if self._credit < 1.0:
             return False
         self._credit -= 1.0

@@ -2,7 +2,6 @@
 
 import itertools
 import random
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -11,7 +10,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from fuseline.core import baseline
 from fuseline.core.circuit import Cause, Change, Circuit, CircuitState, Transition
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.counting import count_successes
@@ -22,15 +20,7 @@ from tests.core.naive import NaiveBreaker, recount
 from tests.core.play import T0, but_checkpoint
 from tests.core.twins import Twins, summary
 
-
-@pytest.fixture(scope="module", autouse=True)
-def soon_usual() -> Iterator[None]:
-    """Logs here are short, so few calls have to do for knowing what is usual."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baseline, "ENOUGH_CALLS", 3)
-        patch.setattr(baseline, "ENOUGH_IN_SLOT", 8)
-        yield
-
+pytestmark = pytest.mark.usefixtures("soon_usual")
 
 LATER = 100_000_000
 """Long after every deadline of any log here."""

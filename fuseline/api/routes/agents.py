@@ -12,12 +12,10 @@ from litestar.params import HeaderParameter, PathParameter, QueryParameter
 from fuseline.api.access.roles import Caller, Role
 from fuseline.api.authentication import needs
 from fuseline.api.body import read_object
-from fuseline.api.conditions import etag, is_fresh, matched_revision
-from fuseline.api.errors import PreconditionFailedError
+from fuseline.api.conditions import IfMatch, etag, is_fresh, matched_revision, meant_for
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
 from fuseline.core.agent import MAX_TAGS, AgentRecord
-from fuseline.core.errors import RevisionConflictError
 from fuseline.core.texts import check_text
 from fuseline.registry.document import document_of
 from fuseline.registry.listing import MAX_LIMIT, Filter, Sort
@@ -26,10 +24,6 @@ from fuseline.schemas.agents import AgentList, AgentResponse, BreakerDefaults, T
 Asked = Request[Caller, Any, Any]
 Name = Annotated[str, PathParameter(description="name of the agent", max_length=200)]
 Reason = Annotated[str, QueryParameter(description="why; it stands in the history", max_length=500)]
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(name="If-Match", description="the ETag that the change is meant for"),
-]
 IfNoneMatch = Annotated[
     str | None, HeaderParameter(name="If-None-Match", description="the ETag that is known already")
 ]
@@ -157,12 +151,10 @@ async def delete_agent(
     """Takes an agent out of the registry; its history stays, a new one of that name is new."""
     revision = matched_revision(if_match)
     reason = check_text("reason", reason)
-    try:
+    with meant_for(revision):
         await services.registry.delete(
             name, actor=request.user.actor, reason=reason, revision=revision
         )
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
 
 
 @get(
@@ -188,12 +180,10 @@ async def _change(
     revision = matched_revision(if_match)
     document = await read_object(request)
     change = services.registry.replace if whole else services.registry.patch
-    try:
+    with meant_for(revision):
         record = await change(
             name, document, actor=request.user.actor, reason=reason, revision=revision
         )
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
     return _answer(services, record)
 
 
@@ -207,10 +197,6 @@ async def list_tags(services: Given) -> TagList:
     """The tags of the registry; for grouping circuits, whose stream does not carry them."""
     found = await services.registry.tags()
     return TagList(items=[TagUse(tag=tag, agents=list(names)) for tag, names in found.items()])
-
-
-def _conflict(error: RevisionConflictError, revision: int | None) -> Exception:
-    return error if revision is None else PreconditionFailedError(str(error))
 
 
 def _answer(services: Given, record: AgentRecord, status: int = 200) -> Response[AgentResponse]:

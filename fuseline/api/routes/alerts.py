@@ -6,17 +6,15 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, delete, get, post, put
-from litestar.params import HeaderParameter, PathParameter, QueryParameter
+from litestar.params import PathParameter, QueryParameter
 
 from fuseline.alerts.store import MOST_LISTED
 from fuseline.api.access.roles import Caller, Role
 from fuseline.api.authentication import needs
 from fuseline.api.body import read_object
-from fuseline.api.conditions import etag, matched_revision
-from fuseline.api.errors import PreconditionFailedError
+from fuseline.api.conditions import IfMatch, etag, matched_revision, meant_for
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
-from fuseline.core.errors import RevisionConflictError
 from fuseline.schemas.alerts import (
     AuditList,
     ChannelList,
@@ -34,10 +32,6 @@ MAX_WAIT_SECONDS = 60.0
 Asked = Request[Caller, Any, Any]
 Name = Annotated[str, PathParameter(description="name of the rule or channel", max_length=100)]
 Limit = Annotated[int, QueryParameter(ge=1, le=MOST_LISTED, description="at most so many")]
-IfMatch = Annotated[
-    str | None,
-    HeaderParameter(name="If-Match", description="the ETag that the change is meant for"),
-]
 
 
 class IncidentState(StrEnum):
@@ -93,12 +87,10 @@ async def replace_rule(
     revision = matched_revision(if_match)
     document = await read_object(request)
     await services.alerts.rule(name)
-    try:
+    with meant_for(revision):
         made = await services.alerts.put_rule(
             document, request.user.actor, name=name, revision=revision
         )
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
     return _tagged(made)
 
 
@@ -114,10 +106,8 @@ async def delete_rule(
 ) -> None:
     """Removes a rule; its open incidents end, and nobody is told of that."""
     revision = matched_revision(if_match)
-    try:
+    with meant_for(revision):
         await services.alerts.delete_rule(name, request.user.actor, revision)
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
 
 
 @get(
@@ -170,12 +160,10 @@ async def replace_channel(
     revision = matched_revision(if_match)
     document = await read_object(request)
     await services.alerts.channel(name)
-    try:
+    with meant_for(revision):
         made = await services.alerts.put_channel(
             document, request.user.actor, name=name, revision=revision
         )
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
     return _tagged(made)
 
 
@@ -191,10 +179,8 @@ async def delete_channel(
 ) -> None:
     """Removes a channel that no rule names."""
     revision = matched_revision(if_match)
-    try:
+    with meant_for(revision):
         await services.alerts.delete_channel(name, request.user.actor, revision)
-    except RevisionConflictError as error:
-        raise _conflict(error, revision) from error
 
 
 @post(
@@ -281,10 +267,6 @@ async def list_changes(services: Given, limit: Limit = 100) -> AuditList:
 async def get_notifier(services: Given) -> NotifierState:
     """The process that watches and tells now."""
     return NotifierState(owner=await services.alerts.notifier())
-
-
-def _conflict(error: RevisionConflictError, revision: int | None) -> Exception:
-    return error if revision is None else PreconditionFailedError(str(error))
 
 
 def _tagged(made: Any, status: int = 200, path: str = "") -> Response[Any]:

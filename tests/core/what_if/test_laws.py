@@ -1,7 +1,7 @@
 """Laws of what-if: the recorded settings give the record, stricter ones give the truth."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fuseline.core import baseline
 from fuseline.core.circuit import Circuit, CircuitState, Transition
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.events import Outcome, Result
@@ -23,13 +22,7 @@ from tests.core.what_if.world import Call, live, traffic
 NAMES = CircuitBreakerConfig.__struct_fields__
 
 
-@pytest.fixture(scope="module", autouse=True)
-def soon_usual() -> Iterator[None]:
-    """Logs here are short, so few calls have to do for knowing what is usual."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(baseline, "ENOUGH_CALLS", 3)
-        patch.setattr(baseline, "ENOUGH_IN_SLOT", 8)
-        yield
+pytestmark = pytest.mark.usefixtures("soon_usual")
 
 
 def compare(
