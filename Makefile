@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots docs reference
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -43,6 +43,12 @@ types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.jso
 screenshots: $(VENV)/.dev $(UI) ## Every page of the web UI as PNG into $(SCREENSHOTS) (needs Node.js and Chromium)
 	$(BIN)/python -m tests.e2e.browser.screenshots $(SCREENSHOTS) $(SCREENSHOTS_ARGS)
 
+docs: $(VENV)/.docs ## Build the documentation site into build/site; a broken link is an error
+	$(BIN)/python -m docs_tools build
+
+reference: $(VENV)/.dev ## Write docs/reference anew, from the types, the commands and docs/openapi.json
+	$(BIN)/python -m docs_tools reference
+
 test: $(VENV)/.dev ## Run all tests
 	@# Before the tests divide, so that nobody reads files that are being written.
 	@if command -v npm >/dev/null && command -v chromium chromium-browser google-chrome >/dev/null; then \
@@ -67,6 +73,7 @@ lock: ## Compile requirements/*.txt again (needs uv on PATH)
 	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	uv pip compile $(COMPILE) -c requirements/dev.txt --group docs -o requirements/docs.txt
 
 clean: ## Remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -99,4 +106,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 # The peers that the benchmarks compare with are wanted nowhere else.
 $(VENV)/.bench: $(VENV)/.dev $(wildcard requirements/bench.txt)
 	$(if $(wildcard requirements/bench.txt),$(PIP) install --require-hashes -r requirements/bench.txt)
+	@touch $@
+
+# Building the site needs more than the tests do.
+$(VENV)/.docs: $(VENV)/.dev $(wildcard requirements/docs.txt)
+	$(if $(wildcard requirements/docs.txt),$(PIP) install --require-hashes -r requirements/docs.txt)
 	@touch $@
