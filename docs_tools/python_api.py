@@ -207,7 +207,9 @@ def _examples(text: str) -> str:
         if indented and not inside:
             lines.append("```py")
         if inside and not indented and line:
-            lines.append("```")
+            while not lines[-1]:
+                lines.pop()
+            lines += ["```", ""]
         inside = indented or (inside and not line)
         lines.append(line.removeprefix("    ") if inside else line)
     while lines and not lines[-1]:
