@@ -7,6 +7,7 @@ from typing import Any
 
 from docs_tools.markdown import code, notice, table
 from fuseline.core.config import ENV_PREFIX, RULES
+from fuseline.core.rules import Rule
 
 _UNITS = {"_seconds": "seconds", "_rate_threshold": "share, 0 to 1", "_calls": "calls"}
 _OTHER_UNITS = {
@@ -30,7 +31,8 @@ workers at once, and stands in the agent's history with its author.
 
 **A value that is not allowed** is refused where it is given, with a `ConfigError` that names the
 field, the value and what is allowed. Times are in seconds, as whole numbers or with a fraction. In
-variables and on the command line `null`, `none` and `off` turn off what may be off.
+variables and on the command line `null`, `none` and `off` turn off what may be off. A variable is
+the default of its field for agents that the process registers.
 
 """
 
@@ -38,23 +40,29 @@ variables and on the command line `null`, `none` and `off` turn off what may be 
 def page() -> str:
     """The page."""
     rows = [
-        (
-            code(rule.name),
-            shown(rule.default),
-            unit(rule.name),
-            rule.allowed,
-            rule.description,
-        )
+        (f"[{code(rule.name)}](#{rule.name})", shown(rule.default), rule.description)
         for rule in RULES.values()
     ]
-    variables = [(code(ENV_PREFIX + name.upper()), code(name)) for name in RULES]
-    return (
-        notice("fuseline/core/config.py")
-        + _HEAD
-        + table(("field", "default", "unit", "allowed", "meaning"), rows)
-        + "\n## Variables\n\nThe default of each field for agents that a process registers.\n\n"
-        + table(("variable", "field"), variables)
-    )
+    parts = [
+        notice("fuseline/core/config.py"),
+        _HEAD + table(("field", "default", "meaning"), rows),
+        "## Each field\n",
+        *(_field(rule) for rule in RULES.values()),
+    ]
+    return "\n".join(parts)
+
+
+def _field(rule: Rule) -> str:
+    meaning = rule.description
+    if not meaning.startswith(("true:", "false:")):  # these are values
+        meaning = meaning[0].upper() + meaning[1:]
+    facts = [
+        ("default", shown(rule.default)),
+        ("allowed", rule.allowed),
+        ("unit", unit(rule.name)),
+        ("variable", code(ENV_PREFIX + rule.name.upper())),
+    ]
+    return f"### {rule.name}\n\n{meaning}.\n\n" + table(("", ""), [f for f in facts if f[1]])
 
 
 def unit(name: str) -> str:

@@ -20,6 +20,10 @@ from typing import Any
 
 import yaml
 
+from fuseline.cli import alerts_files
+from fuseline.core.config import CircuitBreakerConfig
+from fuseline.registry.files import read_documents
+from fuseline.registry.plan import plan
 from tests.cli.support import environment
 from tests.docs.commands import Command, commands, matches
 from tests.docs.pages import ROOT, Block
@@ -108,10 +112,8 @@ class Page:
         elif block.language == "bash":
             code, printed = await self._bash.run(block.text)
             assert code == 0, f"ended with {code}:\n{printed}"
-        elif block.language == "json":
-            json.loads(block.text)
-        elif block.language == "yaml":
-            list(yaml.safe_load_all(block.text))
+        elif block.language in {"json", "yaml"}:
+            read(block)
         elif block.language == "text":
             assert matches(block.text, self._printed), f"printed is\n{self._printed}"
 
@@ -140,6 +142,30 @@ class Page:
             if inspect.isawaitable(result):
                 await asyncio.wait_for(result, WITHIN_SECONDS)
         self._printed = out.getvalue()
+
+
+def read(block: Block) -> str:
+    """Reads a document; one that Fuseline takes has to be one that it takes.
+
+    Returns:
+        What the document is.
+
+    Raises:
+        FuselineError: Fuseline refuses it.
+        ValueError: it is no JSON or YAML at all.
+    """
+    if block.language == "json":
+        found = [json.loads(block.text)]
+    else:
+        found = list(yaml.safe_load_all(block.text))
+    members = {name for one in found if isinstance(one, dict) for name in one}
+    if members & {"channels", "rules"}:
+        alerts_files.read_file(block.text.encode())
+        return "alerts"
+    if "agents" in members or "circuit_breaker_config" in members:
+        plan({}, read_documents(block.text.encode()), CircuitBreakerConfig())
+        return "agents"
+    return "anything"
 
 
 def compiled(block: Block) -> CodeType:

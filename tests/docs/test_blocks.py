@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from docs_tools.environment import EXAMPLE, variables
+from fuseline.core.errors import FuselineError
 from fuseline.projections.projector import Projector
 from tests.bridge.agents.manners import echoes
 from tests.bridge.agents.server import agent_at
 from tests.docs.commands import commands, matches, unknown
 from tests.docs.pages import DOCS, LANGUAGES, ROOT, Block, blocks, pages
-from tests.docs.running import Page, compiled, shell
+from tests.docs.running import Page, compiled, read, shell
 from tests.logbook import open_backend
 
 SHARDS = 4
@@ -117,6 +118,21 @@ def test_every_fence_names_a_language() -> None:
 @pytest.mark.parametrize("block", every("python", "py"), ids=str)
 def test_python_can_be_read(block: Block) -> None:
     compiled(block)
+
+
+@pytest.mark.parametrize("block", every("json", "yaml"), ids=str)
+def test_documents_are_taken(block: Block) -> None:
+    read(block)
+
+
+def test_a_document_that_is_wrong_is_refused() -> None:
+    agents = "agents: [{name: billing, circuit_breaker_config: {failure_treshold: 3}}]"
+    with pytest.raises(FuselineError, match="failure_treshold"):
+        read(Block("page", 1, "yaml", agents))
+    alerts = "rules: [{name: open, when: {kind: opend}}]"
+    with pytest.raises(FuselineError, match="opend"):
+        read(Block("page", 1, "yaml", alerts))
+    assert read(Block("page", 1, "json", '{"a": 1}')) == "anything"
 
 
 @pytest.mark.parametrize("block", every("console", "bash"), ids=str)
