@@ -44,7 +44,7 @@ class Shell:
         """Runs a command; returns its exit code and what it printed."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{command}\necho; echo '{MARK}' $?\n".encode())
+        self._process.stdin.write(f"{command}\nended=$?; echo; echo '{MARK}' $ended\n".encode())
         await self._process.stdin.drain()
         lines: list[str] = []
         while True:
@@ -58,8 +58,14 @@ class Shell:
 
 
 @contextlib.asynccontextmanager
-async def shell(folder: Path, **environ: str) -> AsyncIterator[Shell]:
-    """A shell; what it has started ends with it."""
+async def shell(folder: Path, commands_at: str, **environ: str) -> AsyncIterator[Shell]:
+    """A shell; what it has started ends with it.
+
+    Args:
+        folder: where it is.
+        commands_at: the socket of a `forking` that carries out `fuseline`.
+        environ: what its environment has besides.
+    """
     process = await asyncio.create_subprocess_exec(
         "bash",
         "--norc",
@@ -72,11 +78,10 @@ async def shell(folder: Path, **environ: str) -> AsyncIterator[Shell]:
         start_new_session=True,
     )
     bash = Shell(process)
-    python = shlex.quote(sys.executable)
+    python, here = shlex.quote(sys.executable), shlex.quote(str(Path(__file__).parent))
     try:
-        await bash.run(
-            f'fuseline() {{ {python} -m fuseline "$@"; }}; python() {{ {python} "$@"; }}'
-        )
+        await bash.run(f'python() {{ {python} "$@"; }}')
+        await bash.run(f'fuseline() {{ {python} -IS {here}/forking.py {commands_at} "$@"; }}')
         yield bash
     finally:
         with contextlib.suppress(ProcessLookupError):

@@ -3,6 +3,10 @@
 import asyncio
 import os
 import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +16,7 @@ from fuseline.core.errors import FuselineError
 from fuseline.projections.projector import Projector
 from tests.bridge.agents.manners import echoes
 from tests.bridge.agents.server import agent_at
+from tests.cli.support import environment, until
 from tests.docs.commands import commands, matches, unknown
 from tests.docs.pages import DOCS, LANGUAGES, ROOT, Block, blocks, pages
 from tests.docs.running import Page, compiled, read, shell
@@ -56,9 +61,32 @@ def every(*languages: str) -> list[Block]:
     return [block for found in ALL.values() for block in found if block.language in languages]
 
 
+@pytest.fixture(scope="module")
+def commands_at(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The socket of what carries out the `fuseline` commands of all pages."""
+    address = tmp_path_factory.mktemp("commands") / "socket"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.docs.forking", str(address)],
+        cwd=ROOT,
+        env=environment(),
+        start_new_session=True,
+    )
+    try:
+        until(address.exists, 60)
+        yield str(address)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 @pytest.mark.parametrize("name", RUN)
 async def test_the_blocks_of_a_page_do_what_it_says(
-    name: str, redis_url: str, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    commands_at: str,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for folder in ("examples", "deploy", "docs"):
         (tmp_path / folder).symlink_to(ROOT / folder)
@@ -75,7 +103,7 @@ async def test_the_blocks_of_a_page_do_what_it_says(
         monkeypatch.setenv(variable, value)
     async with (
         open_backend(redis_url, namespace, SHARDS) as backend,
-        shell(tmp_path, **environ, PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}") as bash,
+        shell(tmp_path, commands_at, **environ, PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}") as bash,
         agent_at(echoes) as agent,
     ):
         projecting = asyncio.create_task(Projector(backend, "of-the-page").run())
@@ -89,6 +117,26 @@ async def test_the_blocks_of_a_page_do_what_it_says(
                 raise AssertionError(f"{block}: {type(error).__name__}: {error}") from error
         projecting.cancel()
         await asyncio.wait([projecting])
+
+
+async def test_a_block_that_does_not_do_what_it_says_fails(
+    commands_at: str, tmp_path: Path
+) -> None:
+    async with shell(tmp_path, commands_at) as bash:
+        page = Page(bash, tmp_path, {"HERE": "there"})
+        await page.run(
+            Block("page", 1, "console", "$ echo HERE\nthere\n$ fuseline --version\nfuse…\n")
+        )
+        for wrong in (
+            Block("page", 1, "console", "$ echo a\nb\n"),
+            Block("page", 1, "console", "$ fuseline alerts list --redis-url redis://127.0.0.1:1\n"),
+            Block("page", 1, "bash", "false"),
+            Block("page", 1, "python", "assert await one() == 2\n"),
+            Block("page", 1, "text", "nothing of that was printed"),
+        ):
+            await page.run(Block("page", 1, "python", "async def one():\n    return 1\n"))
+            with pytest.raises(AssertionError):
+                await page.run(wrong)
 
 
 def test_what_is_not_run_says_why_and_is_no_more_than_is_known() -> None:
