@@ -124,6 +124,14 @@ async def scrolled(page: Page, seconds: float) -> dict[str, float]:
 
 async def reached(page: Page, backend: Backend, rounds: int) -> list[float]:
     """Milliseconds from an operator's word to the pixels; the first while the page still opens."""
+    await override(backend, AGENT, word(Mode.AUTO))
+
+    async def handed_back() -> bool:
+        found = (await overview(backend)).agents
+        circuit = next(one.circuit for one in found if one.agent == AGENT)
+        return circuit is not None and circuit.mode is Mode.AUTO
+
+    await eventually(handed_back, 30, 0.1)
     await page.goto(f"/?q={AGENT}")
     await page.get_by_role("link", name=AGENT).first.wait_for()
     await page.evaluate(_WATCH)

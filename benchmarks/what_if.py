@@ -11,6 +11,7 @@ from typing import Any
 from benchmarks import fuseline_parts as parts
 from benchmarks import timeline_logs as logs
 from benchmarks.report import Target, table, targets
+from fuseline.cli.collector import relax
 from fuseline.core.fold import fold_in_place, initial
 from fuseline.core.what_if.comparing import WhatIf
 from fuseline.core.what_if.search import Cost, Search, ranked, settings_to_try
@@ -83,6 +84,7 @@ def searched(pages: list[list[Entry]]) -> tuple[tuple[float, float], int]:
 
 async def run(url: str, *, quick: bool = False) -> dict[str, Any]:
     """Measure, print, and return the JSON part."""
+    relax()  # as commands do
     events, few = (50_000, 10_000) if quick else (1_000_000, 100_000)
     backend = await Backend.open(
         BackendSettings(url=url, namespace=parts.NAMESPACE, timeout_seconds=60)

@@ -177,9 +177,11 @@ class Archiver:
         day = day_of(entries[0][0].decode())
         own_day = [entry for entry in entries if day_of(entry[0].decode()) == day]
         is_full = len(own_day) < len(entries) or len(entries) == self._rows
-        now_ms = self._backend.clock.now_ms()
-        waited = now_ms - parse_id(entries[0][0])[0] >= wait_hours * 3_600_000
-        return (own_day, trimmed) if is_full or waited else None
+        if not is_full and wait_hours > 0:
+            waited_ms = self._backend.clock.now_ms() - parse_id(entries[0][0])[0]
+            if waited_ms < wait_hours * 3_600_000:
+                return None
+        return own_day, trimmed
 
     async def _write(
         self, agent: AgentKeys, head: Head, kind: str, entries: list[RawEntry], *, trimmed: bool

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext,
 import anyio
 import typer
 
-from fuseline.cli.collector import settle
+from fuseline.cli.collector import relax, settle
 from fuseline.cli.exits import Exit, report, report_text
 from fuseline.cli.options import LogLevel, Options
 from fuseline.core.errors import FuselineError
@@ -63,6 +63,7 @@ def run_async(
     """`run` for a command that opens the server itself."""
     try:
         configure_logging(options.log_level, log_default)
+        relax()
         with (
             _telemetry(service),
             asyncio.Runner(loop_factory=loop_factory()) as runner,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from fuseline.core.events import AnyEvent, Event, UnknownEvent, UnreadableEvent
@@ -14,6 +16,7 @@ DELAY_FIELD = b"d"
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder: msgspec.msgpack.Decoder[Event] = msgspec.msgpack.Decoder(Event)
+_numbers_decoder = msgspec.json.Decoder(list[int])
 _KNOWN_TAGS = {kind.__struct_config__.tag for kind in Event.__args__}
 
 _MAX_SEQ = (1 << 64) - 1
@@ -29,6 +32,20 @@ def decode_event(raw: bytes) -> AnyEvent:
         return _unknown(raw) or UnreadableEvent(raw, str(error))
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         return UnreadableEvent(raw, str(error))
+
+
+def decode_events(raw: Sequence[bytes]) -> list[AnyEvent]:
+    """Reads many events; as `decode_event` reads each."""
+    decode = _decoder.decode
+    try:
+        return [decode(one) for one in raw]
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return [decode_event(one) for one in raw]
+
+
+def decode_ids(raw: Sequence[bytes]) -> list[int]:
+    """The ms and seq of many stream ids, one after the other."""
+    return _numbers_decoder.decode(b"[" + b",".join(raw).replace(b"-", b",") + b"]")
 
 
 def _unknown(raw: bytes) -> UnknownEvent | None:

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import asyncio
+from collections.abc import AsyncGenerator
 from typing import Any
+
+import anyio
 
 from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
 from fuseline.events.backend import Backend
-from fuseline.events.codec import DELAY_FIELD, EVENT_FIELD, decode_event, parse_id
+from fuseline.events.codec import (
+    DELAY_FIELD,
+    EVENT_FIELD,
+    decode_event,
+    decode_events,
+    decode_ids,
+    parse_id,
+)
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 
@@ -15,10 +25,14 @@ Entry = tuple[int, int, AnyEvent]
 """ms and seq of the stream id, and the event."""
 
 _PAGE = 5000
+_MANY = 10  # from so many on, all at once costs less than one by one
 
 
 def parse_entries(raw: list[Any]) -> list[Entry]:
     """Entries as XRANGE and XREAD give them; unreadable ones come as such, none is left out."""
+    if len(raw) >= _MANY and (events := _plain_events(raw)) is not None:
+        numbers = decode_ids([raw_id for raw_id, _ in raw])
+        return list(zip(numbers[::2], numbers[1::2], events, strict=True))
     entries: list[Entry] = []
     append = entries.append
     for raw_id, fields in raw:
@@ -31,6 +45,12 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
             event = UnreadableEvent(b"", f"no field {EVENT_FIELD.decode()!r}")
         append((int(ms), int(seq), event))
     return entries
+
+
+def _plain_events(raw: list[Any]) -> list[AnyEvent] | None:
+    """The events of entries that have the one field; None if there is more to any of them."""
+    payloads = [fields[1] for _, fields in raw if len(fields) == 2 and fields[0] == EVENT_FIELD]
+    return decode_events(payloads) if len(payloads) == len(raw) else None
 
 
 def parse_wake(fields: list[bytes]) -> tuple[list[bytes], list[tuple[str, list[Entry]]]]:
@@ -69,13 +89,32 @@ async def read(
 
 async def read_all(
     backend: Backend, agent: AgentKeys, start: str = "-", end: str = "+", wire: Wire | None = None
-) -> AsyncIterator[list[Entry]]:
-    """All entries with ids from `start` to `end` as they are now, a page at a time."""
-    while page := await read(backend, agent, start, end, wire=wire):
-        yield page
-        if len(page) < _PAGE:
-            return
-        start = f"({page[-1][0]}-{page[-1][1]}"
+) -> AsyncGenerator[list[Entry], None]:
+    """All entries with ids from `start` to `end` as they are now, a page at a time.
+
+    The server looks for the next page while this one is decoded and used. Close it
+    (`contextlib.aclosing`) where it may not be read to its end.
+    """
+    wire = wire or backend.wire
+
+    def ask(start: str | bytes) -> asyncio.Task[list[Any]]:
+        return asyncio.create_task(wire.call("XRANGE", agent.events, start, end, "COUNT", _PAGE))
+
+    asked = ask(start)
+    try:
+        while raw := await asked:
+            is_last = len(raw) < _PAGE
+            if not is_last:
+                asked = ask(b"(" + raw[-1][0])
+                await asyncio.sleep(0)  # so that it is sent before anything is decoded
+            yield parse_entries(raw)
+            if is_last:
+                return
+    finally:
+        if not asked.done():
+            asked.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([asked])
 
 
 async def tail(

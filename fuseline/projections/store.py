@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import aclosing
 
 import msgspec
 
@@ -162,5 +163,7 @@ async def fold_rest(
     Raises:
         BackendError: the log cannot be read.
     """
-    async for page in read_all(backend, agent, start=f"({circuit.checkpoint}", wire=wire):
-        fold_in_place(circuit, page)
+    pages = read_all(backend, agent, start=f"({circuit.checkpoint}", wire=wire)
+    async with aclosing(pages):
+        async for page in pages:
+            fold_in_place(circuit, page)

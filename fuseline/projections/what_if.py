@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from typing import TypeVar
 
 import anyio.lowlevel
@@ -193,12 +194,13 @@ async def _folded(
             range_ = await _Range.find(backend, name, since_ms, until_ms, exact=exact)
             taker = make(range_.start, range_.since_ms, range_.until_ms)
             events = 0
-            async for page in range_.pages(most):
-                await lease.renew("0-0")
-                taker.take(page)
-                events += len(page)
-                if on_events is not None:
-                    on_events(len(page))
+            async with aclosing(range_.pages(most)) as pages:
+                async for page in pages:
+                    await lease.renew("0-0")
+                    taker.take(page)
+                    events += len(page)
+                    if on_events is not None:
+                        on_events(len(page))
             taker.finish()
             try:
                 reproduced = await range_.check(taker.record)
@@ -251,16 +253,18 @@ class _Range:
         """
         read = 0
         end = str(self.until_ms - 1)
-        async for page in read_all(self._backend, self._agent, self.start.start_id, end):
-            read += len(page)
-            if read > most:
-                raise ConfigError(
-                    "since",
-                    iso(self.since_ms),
-                    f"a shorter range: at most {most:,} events are folded for one answer, and "
-                    f"those up to {iso(page[-1][0])} are more",
-                )
-            yield page
+        entries = read_all(self._backend, self._agent, self.start.start_id, end)
+        async with aclosing(entries):
+            async for page in entries:
+                read += len(page)
+                if read > most:
+                    raise ConfigError(
+                        "since",
+                        iso(self.since_ms),
+                        f"a shorter range: at most {most:,} events are folded for one answer, and "
+                        f"those up to {iso(page[-1][0])} are more",
+                    )
+                yield page
 
     async def check(self, record: Record) -> int:
         """How many transitions of the history the log gave again.

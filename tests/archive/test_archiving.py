@@ -5,12 +5,13 @@ import random
 import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from fuseline.archive.archiving import Archived, Archiver, stop_archiving
-from fuseline.archive.chain import load_chain
+from fuseline.archive.chain import day_of, load_chain
 from fuseline.archive.proof import ArchiveProof, prove
 from fuseline.archive.querying import query
 from fuseline.archive.store import ArchiveError, Store
@@ -60,6 +61,10 @@ async def archived(backend: Backend, store: Store, kind: str) -> list[RawEntry]:
     return found
 
 
+def day(entry: RawEntry) -> str:
+    return day_of(entry[0].decode())
+
+
 async def stream(backend: Backend, kind: str) -> list[RawEntry]:
     key = getattr(backend.keys.agent(AGENT), kind)
     return [(own, fields) for own, fields in await backend.wire.call("XRANGE", key, "-", "+")]
@@ -81,13 +86,19 @@ async def test_everything_is_archived_once_and_then_may_be_trimmed(
     await trim(backend, AGENT, outcomes=200, history_days=1e-9)
     assert len(await stream(backend, "events")) <= 204
     last_ms = int(log[-1][0].split(b"-")[0])
-    await fill(backend, AGENT, lively_log(random.Random(2), 500, last_ms + 1))
+    await fill(backend, AGENT, lively_log(random.Random(2), 450, last_ms + 1))
     await fold(backend, redis_url, backend.keys.namespace_name, AGENT)
     await trim(backend, AGENT, outcomes=100)
     log += [entry for entry in await stream(backend, "events") if entry not in log]
-    # Some wait for a full segment.
-    some = await archive(backend, store, wait_hours=1e6)
-    assert some.entries % 100 == 0
+    # Some wait for a full segment; only where a day ends is one not full.
+    await archive(backend, store, wait_hours=1e6)
+    chain = await load_chain(store, backend.keys.namespace_name, AGENT)
+    segments = [manifest for manifest, _ in chain if manifest.kind == "events"]
+    assert sum(manifest.rows for manifest in segments) < len(log)
+    ends = {entry[0].decode() for entry, following in pairwise(log) if day(entry) != day(following)}
+    written_now = [manifest for manifest in segments if manifest.number > done.segments]
+    assert all(manifest.rows == 100 or manifest.last in ends for manifest in written_now)
+    assert any(manifest.rows == 100 for manifest in written_now)
     await archive(backend, store)
     assert await archived(backend, store, "events") == log
     found = await proof(backend, store)

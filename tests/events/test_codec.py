@@ -177,6 +177,23 @@ def test_times_beyond_all_bounds_are_no_events(parts: list[object]) -> None:
     assert isinstance(decode_event(msgspec.msgpack.encode(parts)), UnreadableEvent)
 
 
+def test_many_entries_are_read_as_each_of_them() -> None:
+    good = encode_event(Outcome(0, Result.SUCCESS, 1))
+    plain = [[b"%d-%d" % (1700000000000 + n, n), [b"e", good]] for n in range(40)]
+    greatest = [b"18446744073709551615-18446744073709551615", [b"e", good]]
+    odd = [
+        [b"5-0", [b"e", b""]],
+        [b"5-0", [b"e", good[:-1]]],
+        [b"5-0", [b"e", good + good]],
+        [b"5-0", [b"e", b"\x92\x63\x01"]],
+        [b"5-0", [b"e", good, b"d", b"40"]],
+        [b"5-0", [b"other", good]],
+    ]
+    for among in ([], *([one] for one in odd), odd):
+        raw = [*plain, *among, greatest]
+        assert parse_entries(raw) == [parse_entries([one])[0] for one in raw]
+
+
 def test_entries_of_other_shapes_are_unreadable_not_fatal() -> None:
     good = encode_event(Outcome(0, Result.SUCCESS, 1))
     entries = parse_entries(

@@ -28,7 +28,7 @@ export class CircuitTable {
   private rows = new Map<string, CircuitSummary>()
   private incoming: Map<string, CircuitSummary> | null = null
   private touched: Touched = untouched()
-  private tally: { version: number; counts: Record<Shown, number> } | null = null
+  private tally = noCounts()
 
   get size(): number {
     return this.rows.size
@@ -47,13 +47,8 @@ export class CircuitTable {
   }
 
   /** How many circuits are shown as what. */
-  counts(): Record<Shown, number> {
-    if (this.tally?.version !== this.version) {
-      const counts = Object.fromEntries(SHOWN.map((one) => [one, 0])) as Record<Shown, number>
-      for (const row of this.rows.values()) counts[shownOf(row)] += 1
-      this.tally = { version: this.version, counts }
-    }
-    return this.tally.counts
+  counts(): Readonly<Record<Shown, number>> {
+    return this.tally
   }
 
   /** A part of a snapshot. The old rows stay until the last part is here. */
@@ -72,6 +67,8 @@ export class CircuitTable {
       this.note(before.get(name), row)
       if (this.loaded) this.turn(before.get(name), row)
     }
+    this.tally = noCounts()
+    for (const row of this.rows.values()) this.tally[shownOf(row)] += 1
     this.loaded = true
     this.version += 1
   }
@@ -80,13 +77,17 @@ export class CircuitTable {
   changes(event: Pick<StreamChanges, "circuits" | "removed" | "left">): void {
     for (const row of event.circuits) {
       const before = this.rows.get(row.agent)
-      this.rows.set(row.agent, row)
+      this.put(before, row)
       this.touch(row.agent, before === undefined)
       this.note(before, row)
       this.turn(before, row)
     }
     for (const name of [...event.removed, ...event.left]) {
-      if (this.rows.delete(name)) this.touch(name, true)
+      const before = this.rows.get(name)
+      if (before === undefined) continue
+      this.rows.delete(name)
+      this.count(before, -1)
+      this.touch(name, true)
     }
     this.version += 1
   }
@@ -96,7 +97,7 @@ export class CircuitTable {
     for (const figures of circuits) {
       const row = this.rows.get(figures.agent)
       if (row === undefined) continue
-      this.rows.set(figures.agent, { ...row, ...figures })
+      this.put(row, { ...row, ...figures })
       this.touch(figures.agent, false)
     }
     this.version += 1
@@ -107,6 +108,18 @@ export class CircuitTable {
     const taken = this.touched
     this.touched = untouched()
     return taken
+  }
+
+  private put(before: CircuitSummary | undefined, row: CircuitSummary): void {
+    this.rows.set(row.agent, row)
+    if (before !== undefined) this.count(before, -1)
+    this.count(row, 1)
+  }
+
+  // Never altered in place: who holds counts compares them with later ones.
+  private count(row: CircuitSummary, more: number): void {
+    const shown = shownOf(row)
+    this.tally = { ...this.tally, [shown]: this.tally[shown] + more }
   }
 
   private touch(name: string, members: boolean): void {
@@ -123,6 +136,10 @@ export class CircuitTable {
     const from = before === undefined ? null : shownOf(before)
     if (from !== to) this.touched.turns.push({ agent: row.agent, from, to })
   }
+}
+
+function noCounts(): Record<Shown, number> {
+  return Object.fromEntries(SHOWN.map((one) => [one, 0])) as Record<Shown, number>
 }
 
 function untouched(): Touched {

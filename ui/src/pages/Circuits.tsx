@@ -17,6 +17,7 @@ import { useTags } from "../components/circuits/useTags"
 import { inTrouble } from "../components/circuits/useTrouble"
 import { Empty } from "../components/feedback/Empty"
 import { PageSkeleton, RowSkeletons } from "../components/feedback/Skeletons"
+import { useNow } from "../lib/clock"
 import { count } from "../lib/format"
 import type { CircuitsSearch } from "./circuitsSearch"
 
@@ -27,11 +28,10 @@ const NOBODY: ReadonlySet<string> = new Set()
 export function Circuits() {
   const loaded = useCircuits(isLoaded)
   const size = useCircuits(sizeOf)
-  const open = useCircuits(openOf)
-  useDocumentTitle(open > 0 ? `(${open} open) Circuits · Fuseline` : "Circuits · Fuseline")
   if (!loaded) return <PageSkeleton />
   return (
     <>
+      <WindowTitle />
       <div className={classes.pageHead}>
         <Title order={1}>Circuits</Title>
         <Totals />
@@ -49,6 +49,15 @@ export function Circuits() {
       )}
     </>
   )
+}
+
+// Once a second: a browser takes its time for each new title.
+function WindowTitle() {
+  useNow()
+  const { open, forced_open } = stream.table.counts()
+  const refusing = open + forced_open
+  useDocumentTitle(refusing > 0 ? `(${refusing} open) Circuits · Fuseline` : "Circuits · Fuseline")
+  return null
 }
 
 function All() {
@@ -152,9 +161,4 @@ function isLoaded(table: CircuitTable): boolean {
 
 function sizeOf(table: CircuitTable): number {
   return table.size
-}
-
-function openOf(table: CircuitTable): number {
-  const counts = table.counts()
-  return counts.open + counts.forced_open
 }

@@ -13,6 +13,8 @@ import type { Tags } from "./groups"
 // These stand there also when no circuit is in them.
 const ALWAYS: readonly Shown[] = ["open", "half_open", "closed"]
 
+type Counts = Readonly<Record<Shown, number>>
+
 interface Props {
   states: readonly Shown[]
   text: string
@@ -29,37 +31,14 @@ interface Props {
 /** How many circuits are in which state, each a filter; and filters by tag and name. */
 export function Filters(props: Props) {
   const { states, text, tag, grouped, tags, onStates, onText, onTag, onGrouped } = props
-  const counts = useCircuits(countsOf, sameCounts)
   const field = useRef<HTMLInputElement>(null)
   const [typed, setTyped] = useState(text)
   const tell = useDebouncedCallback(onText, 150)
   useEffect(() => setTyped(text), [text])
   useHotkeys([["/", () => field.current?.focus()]])
-  const shown = SHOWN.filter(
-    (one) => ALWAYS.includes(one) || counts[one] > 0 || states.includes(one),
-  )
-  const toggle = (one: Shown) =>
-    onStates(states.includes(one) ? states.filter((other) => other !== one) : [...states, one])
   return (
     <div className={classes.filters}>
-      {/* biome-ignore lint/a11y/useSemanticElements: a fieldset brings a frame of its own */}
-      <div role="group" aria-label="Filter by state" className={classes.chips}>
-        {shown.map((one) => (
-          <button
-            key={one}
-            type="button"
-            className={classes.chip}
-            data-tone={LOOKS[one].tone}
-            aria-pressed={states.includes(one)}
-            onClick={() => toggle(one)}
-            title={LOOKS[one].meaning}
-          >
-            <StateIcon shown={one} />
-            <span className={`${classes.chipCount} fl-num`}>{count(counts[one])}</span>
-            {LOOKS[one].word}
-          </button>
-        ))}
-      </div>
+      <StateChips states={states} onStates={onStates} />
       <div className={classes.narrowing}>
         {(tags.agents.size > 0 || tag !== "" || grouped) && (
           <>
@@ -97,6 +76,36 @@ export function Filters(props: Props) {
   )
 }
 
+// Apart from the fields beside them, which need not be drawn again when a count changes.
+function StateChips({ states, onStates }: Pick<Props, "states" | "onStates">) {
+  const counts = useCircuits(countsOf, sameCounts)
+  const shown = SHOWN.filter(
+    (one) => ALWAYS.includes(one) || counts[one] > 0 || states.includes(one),
+  )
+  const toggle = (one: Shown) =>
+    onStates(states.includes(one) ? states.filter((other) => other !== one) : [...states, one])
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: a fieldset brings a frame of its own
+    <div role="group" aria-label="Filter by state" className={classes.chips}>
+      {shown.map((one) => (
+        <button
+          key={one}
+          type="button"
+          className={classes.chip}
+          data-tone={LOOKS[one].tone}
+          aria-pressed={states.includes(one)}
+          onClick={() => toggle(one)}
+          title={LOOKS[one].meaning}
+        >
+          <StateIcon shown={one} />
+          <span className={`${classes.chipCount} fl-num`}>{count(counts[one])}</span>
+          {LOOKS[one].word}
+        </button>
+      ))}
+    </div>
+  )
+}
+
 function choicesOf({ agents }: Tags, chosen: string) {
   const known = [...agents].map(([tag, members]) => ({
     value: tag,
@@ -106,10 +115,10 @@ function choicesOf({ agents }: Tags, chosen: string) {
   return [{ value: "", label: "Any tag" }, ...gone, ...known]
 }
 
-function countsOf(table: CircuitTable): Record<Shown, number> {
+function countsOf(table: CircuitTable): Counts {
   return table.counts()
 }
 
-function sameCounts(one: Record<Shown, number>, other: Record<Shown, number>): boolean {
+function sameCounts(one: Counts, other: Counts): boolean {
   return SHOWN.every((shown) => one[shown] === other[shown])
 }

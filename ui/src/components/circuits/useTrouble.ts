@@ -20,9 +20,9 @@ export function useTrouble(held: boolean): string[] {
   const seen = useRef(new Map<string, { entered: number; last: number }>())
   const [names, setNames] = useState<string[]>([])
   useEffect(() => {
-    const look = () => {
+    const look = (rows: Iterable<CircuitSummary>) => {
       const now = Date.now()
-      for (const row of stream.table.values()) {
+      for (const row of rows) {
         if (!inTrouble(row)) continue
         const known = seen.current.get(row.agent)
         if (known) known.last = now
@@ -37,9 +37,12 @@ export function useTrouble(held: boolean): string[] {
         .map(([name]) => name)
       setNames((before) => (same(before, next) ? before : next))
     }
-    look()
-    const timer = setInterval(look, 1_000)
-    const stop = stream.onTurns(look)
+    const lookAtAll = () => look(stream.table.values())
+    lookAtAll()
+    const timer = setInterval(lookAtAll, 1_000)
+    const stop = stream.onTurns((turns) => {
+      look(turns.flatMap(({ agent }) => stream.table.get(agent) ?? []))
+    })
     return () => {
       clearInterval(timer)
       stop()
