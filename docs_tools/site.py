@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from docs_tools import checking
+from docs_tools.lists import for_builder
 
 ROOT = Path(__file__).parents[1]
 STAGE = ROOT / "build" / "docs"
@@ -77,7 +78,7 @@ def stage() -> None:
                 if place not in staged:
                     staged[place] = target
                     waiting.append((place, ROOT / target))
-            text = _turned(text, source, name)
+            text = for_builder(_turned(text, source, name))
         else:
             text = _listing(source, text)
         written = STAGE / name

@@ -14,6 +14,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from docs_tools import checking, site
+from docs_tools.lists import for_builder
 from docs_tools.site import ROOT, SITE, links
 from tests.docs.pages import GENERATED, pages
 from tests.e2e.browser.chromium import MissingError, chromium, complaints_of
@@ -47,6 +48,18 @@ def test_a_link_to_a_file_of_the_repository_leads_to_a_page_of_it(
     assert "](../files/env.example.md)" in variables
     listing = (tmp_path / "docs" / "files" / "env.example.md").read_text(encoding="utf-8")
     assert listing.startswith("# .env.example\n\n```ini\n")
+
+
+def test_what_belongs_to_an_item_of_a_list_stays_with_it() -> None:
+    page = (
+        "1. One:\n\n   ```yaml\n   - not: a list\n     at: all\n   ```\n\n"
+        "2. Two,\n   goes on\n   - inner\n     text\n\nText.\n\n```yaml\n- a: 1\n  b: 2\n```\n"
+    )
+    assert for_builder(page) == (
+        "1. One:\n\n    ```yaml\n    - not: a list\n      at: all\n    ```\n\n"
+        "2. Two,\n    goes on\n    - inner\n        text\n\nText.\n\n```yaml\n- a: 1\n  b: 2\n```\n"
+    )
+    assert for_builder("Text\nand text.\n\n- a\n- b\n") == "Text\nand text.\n\n- a\n- b\n"
 
 
 def test_the_check_finds_what_is_wrong(tmp_path: Path) -> None:
