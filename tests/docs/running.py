@@ -164,7 +164,7 @@ def read(block: Block) -> str:
     else:
         found = list(yaml.safe_load_all(block.text))
     members = {name for one in found if isinstance(one, dict) for name in one}
-    if members & {"channels", "rules"}:
+    if members and members <= {"channels", "rules"}:
         alerts_files.read_file(block.text.encode())
         return "alerts"
     if "agents" in members or "circuit_breaker_config" in members:

@@ -24,13 +24,12 @@ from tests.logbook import open_backend
 
 SHARDS = 4
 
-# The agent of the pages; a real one stands for it.
-AGENT = "https://billing.example/ask"
+# The agent and the receiver of alerts of the pages; a real one stands for both.
+PLACES = ("https://billing.example/ask", "https://ops.example.com/hooks/fuseline")
 
 # Whose blocks other tests run.
 ELSEWHERE = {
     "docs/api.md": "tests/client/test_guide.py",
-    "docs/alerts.md": "tests/alerts/test_sending.py",
 }
 
 # Pages that are read, and whose commands and options are looked up, but that nobody can run here.
@@ -107,7 +106,7 @@ async def test_the_blocks_of_a_page_do_what_it_says(
         agent_at(echoes) as agent,
     ):
         projecting = asyncio.create_task(Projector(backend, "of-the-page").run())
-        page = Page(bash, tmp_path, {AGENT: agent.url})
+        page = Page(bash, tmp_path, dict.fromkeys(PLACES, agent.url))
         for block in ALL[name]:
             if block.skipped:
                 continue
