@@ -1881,6 +1881,7 @@ export interface components {
          *     kind: token, session or local.
          *     actor: what stands in the history for changes.
          *     csrf_token: for X-CSRF-Token in unsafe requests of a session; null for others.
+         *     trace_url: where a viewer shows the trace {trace_id}; null if the API has not been told.
          */
         Me: {
             actor: string;
@@ -1889,6 +1890,8 @@ export interface components {
             kind: string;
             name: string;
             role: components["schemas"]["Role"];
+            /** @default null */
+            trace_url: string | null;
         };
         /**
          * ModeName
