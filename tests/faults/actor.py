@@ -12,6 +12,7 @@ from typing import Any
 
 from fuseline import CircuitBreakerOpenError
 from fuseline.alerts.notifier import Notifier
+from fuseline.bridge import outbox
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.settings import BackendSettings
@@ -93,10 +94,11 @@ class Actor(Process):
         for agent in agents:
             await self.get(agent, config)
 
-    async def work(self, agents: list[str], journal: str, seed: int) -> None:
+    async def work(self, agents: list[str], journal: str, seed: int, pause: float = 0.01) -> None:
         """Calls until told to stop; after each acknowledged flush writes all it has done so far.
 
         Each failure has a kind of its own. `done` counts what was admitted, acknowledged or not.
+        `pause` is the longest one between two flushes, in seconds.
         """
         rng = random.Random(seed)
         number = 0
@@ -124,7 +126,7 @@ class Actor(Process):
                 file.write(json.dumps({"marks": marks, "plain": plain}) + "\n")
                 file.flush()
                 marks = []
-                await asyncio.sleep(rng.random() * 0.01)
+                await asyncio.sleep(rng.random() * pause)
 
     async def notify(self, url: str, namespace: str, lease_ms: int) -> None:
         """Sends alerts from here on, under the name of this process."""
@@ -134,7 +136,17 @@ class Actor(Process):
         self.running[-2] = asyncio.create_task(notifier.run())
 
     async def figures(self) -> dict[str, Any]:
-        return {"done": self.done, "longest": self.longest_call, "refusals": self.refusals}
+        return {
+            "done": self.done,
+            "longest": self.longest_call,
+            "refusals": self.refusals,
+            "resent": self.manager.recorder.resent,
+            "dropped": self.manager.outcomes_dropped,
+        }
+
+    async def set_window(self, size: int) -> None:
+        """How many bytes of acknowledged outcomes this process keeps of each shard."""
+        outbox.KEEP_BYTES = size
 
     async def count_refusals(self) -> None:
         """From now on counts the answers FENCED and CONFLICT this process gets."""
