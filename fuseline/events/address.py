@@ -10,6 +10,7 @@ from msgspec import Struct
 from redis.asyncio.connection import Connection, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 
 from fuseline.core.errors import ConfigError
 
@@ -66,7 +67,7 @@ def parse_address(url: str) -> Address:
         topology = _SCHEMES[parts.scheme]
         if topology == "server":
             _ = parts.port
-            if not (parts.hostname or parts.path):
+            if not (parts.hostname or parts.path) or "," in parts.netloc:
                 raise ValueError
             address = Address(topology=topology, server=_checked(parse_url(url), url))
         else:
@@ -168,7 +169,7 @@ def _checked(arguments: Any, url: str) -> dict[str, Any]:
     kind = arguments.get("connection_class", Connection)
     try:
         kind(**{name: value for name, value in arguments.items() if name not in _OF_POOL})
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RedisError) as error:
         what = str(error).rpartition("() ")[2] or str(error)
         raise ConfigError("REDIS_URL", redact(url), f"parameters of redis-py ({what})") from None
     return dict(arguments)

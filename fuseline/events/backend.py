@@ -18,7 +18,7 @@ from fuseline.core.errors import (
     NamespaceMismatchError,
 )
 from fuseline.events import library
-from fuseline.events.address import connection_arguments, parse_address, redact
+from fuseline.events.address import Topology, connection_arguments, parse_address, redact
 from fuseline.events.clock import ServerClock
 from fuseline.events.cluster import ClusterWire
 from fuseline.events.nodes import Nodes
@@ -102,6 +102,11 @@ class Backend:
         """Closes all wires."""
         for wire in self._wires:
             await wire.close()
+
+    @property
+    def topology(self) -> Topology:
+        """What stands behind the URL."""
+        return self._address.topology
 
     @property
     def moves(self) -> int:

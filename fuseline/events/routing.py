@@ -29,9 +29,10 @@ def slot_of(command: Command) -> int | None:
         return _slot(command[3]) if int(command[2]) else None
     if name == "XREAD":
         return _slot(command[command.index("STREAMS") + 1])
-    if name in _KEYLESS:
+    at = 2 if name in _SECOND else 1
+    if name in _KEYLESS or len(command) <= at:
         return None
-    return _slot(command[2 if name in _SECOND else 1])
+    return _slot(command[at])
 
 
 def slots_of(commands: Sequence[Command]) -> list[int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import anyio
@@ -12,11 +11,9 @@ from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import MasterDownError, NoPermissionError, ReadOnlyError
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from fuseline.events.address import Address, Host, connection_arguments
-
-# What each Sentinel said, in what redis-py makes of it.
-_REASON = re.compile(r" - \w+\(['\"](.*?)['\"]\)")
 
 
 class LookUp:
@@ -42,7 +39,7 @@ class LookUp:
             },
         )
         self._service = address.service
-        self._hosts = ", ".join(f"{host}:{port}" for host, port in address.hosts)
+        self._hosts = [f"{host}:{port}" for host, port in address.hosts]
 
     async def master(self) -> Host:
         """Asks the Sentinels in turn, the one that last knew it first.
@@ -50,19 +47,31 @@ class LookUp:
         Raises:
             MasterNotFoundError: none of them knows a master that is up.
         """
+        clients = self._sentinels.sentinels
+        reasons = []
         try:
-            host, port = await self._sentinels.discover_master(self._service)
-        except MasterNotFoundError as error:
-            reasons = "; ".join(dict.fromkeys(_REASON.findall(str(error))))
-            raise MasterNotFoundError(
-                f"no Sentinel of {self._hosts} knows a master {self._service!r} that is up"
-                f"{reasons and ': '}{reasons}"
-            ) from error
+            for place, client in enumerate(clients):
+                # As `discover_master`, which does not say what went wrong.
+                try:
+                    masters = await client.sentinel_masters()
+                except (RedisConnectionError, RedisTimeoutError) as error:
+                    reasons.append(f"{self._hosts[place]}: {error}")
+                    continue
+                assert isinstance(masters, dict)  # so it is under protocol 2
+                state = masters.get(self._service)
+                if state and self._sentinels.check_master_state(state, self._service):
+                    clients.insert(0, clients.pop(place))
+                    self._hosts.insert(0, self._hosts.pop(place))
+                    return state["ip"], state["port"]
         finally:
             # Look-ups are rare, and a cancelled one may leave an answer unread: none is reused.
             with anyio.CancelScope(shield=True):
                 await self._sentinels.aclose()
-        return host, port
+        hosts = ", ".join(self._hosts)
+        told = "".join(f"; {reason}" for reason in reasons)
+        raise MasterNotFoundError(
+            f"no Sentinel of {hosts} knows a master {self._service!r} that is up{told}"
+        )
 
 
 class MasterConnection(Connection):
@@ -99,7 +108,7 @@ class MasterConnection(Connection):
             return await super().read_response(*args, **options)
         except (MasterDownError, ReadOnlyError) as error:
             await self.disconnect()
-            raise RedisConnectionError(f"the master is being replaced: {error}") from error
+            raise RedisConnectionError(f"the master is being replaced: {error}") from None
 
 
 class MasterTLSConnection(MasterConnection, SSLConnection):

@@ -1,10 +1,12 @@
 """Workers under load, and what became of their outcomes."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fuseline.core.errors import BackendUnavailableError
 from fuseline.events.backend import Backend
 from tests.faults.support import Count, connect
 from tests.ha.topology import TIMEOUT_SECONDS, Node
@@ -12,6 +14,9 @@ from tests.members import Member
 from tests.waiting import eventually
 
 NS = "ns"
+REPEATS = int(os.environ.get("FUSELINE_HA_REPEATS", "1"))
+"""How often the failovers are repeated; faults that need luck show up in the tenth."""
+
 SHARDS = 8
 AGENTS = 8
 
@@ -83,6 +88,19 @@ async def in_log(backend: Backend, agents: Sequence[str]) -> int:
     count = await Count.of(backend, agents)
     count.assert_none_twice()
     return sum(count.identities.values())
+
+
+async def look_again(backend: Backend) -> None:
+    """Until a look from outside reaches every shard; its connections may have outlived a master."""
+    await eventually(lambda: _reaches(backend), TIMEOUT_SECONDS)
+
+
+async def _reaches(backend: Backend) -> bool:
+    try:
+        await backend.wire.call_many([("EXISTS", keys.feed) for keys in backend.keys.shards])
+    except BackendUnavailableError:
+        return False
+    return True
 
 
 async def logged_by(node: Node, keys: Sequence[str], more_than: int) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import hiredis
@@ -30,8 +31,14 @@ REPLICATED = {
 class Node(RealServer):
     """A server of a topology; speaks TCP, and remembers that it was the master."""
 
-    def __init__(self, config: dict[str, str] | None = None) -> None:
-        super().__init__(appendonly=True, tcp=True, config=REPLICATED | (config or {}))
+    def __init__(self, config: dict[str, str] | None = None, binary: Path | None = None) -> None:
+        super().__init__(
+            appendonly=True, tcp=True, config=REPLICATED | (config or {}), binary=binary
+        )
+
+    def use_tls(self) -> None:
+        """Speaks TLS on its port from the start; the socket stays plain."""
+        self._settings |= {"port": "0", "tls-port": str(self.port)}
 
     @property
     def host(self) -> str:
@@ -75,8 +82,10 @@ def _fail(node: Node) -> bytes:
 class SentinelProcess(Node):
     """A Sentinel."""
 
-    def __init__(self, master: Node, quorum: int, extra: str = "") -> None:
-        super().__init__()
+    def __init__(
+        self, master: Node, quorum: int, extra: str = "", binary: Path | None = None
+    ) -> None:
+        super().__init__(binary=binary)
         self.conf = self.folder / "sentinel.conf"
         self.conf.write_text(
             f"port {self.port}\nbind 127.0.0.1\ndir {self.folder}\n"
@@ -86,6 +95,10 @@ class SentinelProcess(Node):
             f"sentinel failover-timeout {SERVICE} 5000\n"
             f"sentinel parallel-syncs {SERVICE} 1\n{extra}"
         )
+
+    def use_tls(self) -> None:
+        text = self.conf.read_text().replace(f"port {self.port}\n", "port 0\n", 1)
+        self.conf.write_text(f"tls-port {self.port}\n{text}")
 
     def _arguments(self) -> list[str]:
         return [str(self.conf), "--sentinel"]
