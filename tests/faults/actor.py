@@ -10,11 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from fuseline import CircuitBreakerOpenError
 from fuseline.alerts.notifier import Notifier
-from fuseline.bridge import outbox
+from fuseline.bridge import batch, outbox
 from fuseline.core.errors import BackendError
+from fuseline.core.events import Event
+from fuseline.events import library
 from fuseline.events.backend import Backend
+from fuseline.events.codec import encode_event
 from fuseline.events.settings import BackendSettings
 from tests.alerts.support import sender
 from tests.member import Boom, Process
@@ -143,6 +148,18 @@ class Actor(Process):
             "resent": self.manager.recorder.resent,
             "dropped": self.manager.outcomes_dropped,
         }
+
+    async def be_release(self, build: int, *, adds_a_field: bool) -> None:
+        """Becomes another release, before it connects: its functions, and what it writes."""
+        library.BUILD = build
+        library.source.cache_clear()
+        if adds_a_field:
+
+            def newer(event: Event) -> bytes:
+                parts = msgspec.msgpack.decode(encode_event(event))
+                return msgspec.msgpack.encode([*parts, {"added": "later"}])
+
+            batch.encode_event = newer  # type: ignore[assignment]
 
     async def set_window(self, size: int) -> None:
         """How many bytes of acknowledged outcomes this process keeps of each shard."""

@@ -40,11 +40,12 @@ class Worker:
         pause: float = 0.01,
         window: int | None = None,
         config: Mapping[str, Any] = PLAIN,
+        **options: Any,
     ) -> None:
         """Connects and begins to call."""
         if window is not None:
             await self.member.ask("set_window", size=window)
-        await connect(self.member, url, NS, shards=SHARDS)
+        await connect(self.member, url, NS, shards=SHARDS, **options)
         await self.member.ask("get_all", agents=self.agents, config=config)
         self.working = self.member.begin(
             "work", agents=self.agents, journal=str(self.journal), seed=len(self.name), pause=pause
