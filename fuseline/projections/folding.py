@@ -314,6 +314,8 @@ class Folding:
         for (shard, listed), reply in zip(chunks, replies, strict=True):
             if isinstance(reply, Exception):
                 _reload(shard, listed)
+                if isinstance(reply, BackendUnavailableError):
+                    shard.unsure.update((commit.agent.name, commit) for commit in listed)
                 failed = reply
             elif reply[0] == b"FENCED":
                 shard.lost = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
-from fuseline.core.errors import BackendError
+from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import ShardKeys
 from fuseline.events.wire import Wire
@@ -59,6 +59,8 @@ class Leases:
         for keys, reply in zip(shards, replies, strict=True):
             token = reply if isinstance(reply, int) else 0
             held = self.tokens.get(keys.shard)
+            if isinstance(reply, BackendUnavailableError):
+                continue  # one server of a cluster: as if none had answered
             if isinstance(reply, Exception):
                 _log.error("lease_refused", shard=keys.shard, error=str(reply))
             if held and token != held:
