@@ -67,6 +67,7 @@ lock: ## Compile requirements/*.txt again (needs uv on PATH)
 	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	uv pip compile $(COMPILE) -c requirements/dev.txt --group release -o requirements/release.txt
 
 clean: ## Remove the environment and the caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
