@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots image-check
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,10 +14,12 @@ SCREENSHOTS ?= build/screenshots
 SCREENSHOTS_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Each has a lock of its own, for the Dockerfile.
+EXTRAS := a2a apprise archive otlp
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(UI) || echo "the web UI is not built; the rest works" >&2; \
@@ -62,11 +64,17 @@ fmt: $(VENV)/.dev ## Format and fix what can be fixed
 bench: $(VENV)/.bench ## Run the benchmarks side by side
 	$(BIN)/python -m benchmarks
 
+image-check: $(VENV)/.dev ## Run the Dockerfile's stages in folders, without Docker (needs Node.js)
+	$(BIN)/python -m tests.deploy.build_stages $(IMAGE_EXTRAS)
+
 lock: ## Compile requirements/*.txt again (needs uv on PATH)
 	uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	for extra in $(EXTRAS); do \
+	  uv pip compile $(COMPILE) -c requirements/dev.txt --extra $$extra pyproject.toml -o requirements/extra-$$extra.txt || exit; \
+	done
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group release -o requirements/release.txt
 
 clean: ## Remove the environment and the caches
