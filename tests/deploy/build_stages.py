@@ -75,7 +75,8 @@ class Builder:
         began = time.monotonic()
         environment = {n: v for n, v in os.environ.items() if not n.startswith("FUSELINE_")}
         # An image shall not keep what was downloaded; this machine may.
-        environment |= exported | {"PIP_NO_CACHE_DIR": "0", "PIP_QUIET": "1"}
+        environment |= exported | {"PIP_NO_CACHE_DIR": "0", "PIP_QUIET": "2"}
+        environment |= {"npm_config_prefer_offline": "true"}
         subprocess.run(["sh", "-ec", command], cwd=here, env=environment, check=True)
         print(f"{time.monotonic() - began:5.1f} s  {' '.join(command.split())[:90]}", flush=True)
 
