@@ -225,20 +225,7 @@ class CircuitBreaker:
                 raise
             result = fallback(refusal)
             return await result if inspect.isawaitable(result) else result
-        try:
-            async with asyncio.timeout_at(guard.loop_deadline()):
-                result = fn(*args, **kwargs)
-                if inspect.isawaitable(result):
-                    result = await result
-        except BaseException as error:
-            guard.end(None, error)
-            raise
-        if isinstance(result, AsyncGeneratorType):
-            guard.count(-1)  # it may never be iterated
-            guard.leave_span()
-            return stream(result, guard)
-        guard.end(result, None)
-        return result
+        return await guard.run(fn, args, kwargs)
 
     async def __aenter__(self) -> Self:
         guard = Guard(self)
