@@ -191,11 +191,16 @@ class Guard:
         self.end(result, None)
         return result
 
-    def stream(self, items: AsyncGeneratorType[T, Any]) -> AsyncGenerator[T, None]:
-        """What `begin` has admitted goes on as a stream, and counts when that ends."""
+    def stream(self, items: AsyncGenerator[T, Any], result: Any = None) -> AsyncGenerator[T, None]:
+        """What `begin` has admitted goes on as a stream, and counts when that ends.
+
+        Args:
+            items: the stream.
+            result: what the classifier gets at its end.
+        """
         self.count(-1)  # it may never be iterated
         self.leave_span()
-        return stream(items, self)
+        return stream(items, self, result)
 
     def end(self, result: Any, error: BaseException | None) -> None:
         """Records how the call ended, once."""
@@ -227,7 +232,9 @@ class Guard:
             self._span.detach()
 
 
-async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenerator[T, None]:
+async def stream(
+    items: AsyncGenerator[T, Any], guard: Guard, result: Any = None
+) -> AsyncGenerator[T, None]:
     """Passes items on; the call counts when they end, fail, or nobody wants more."""
     guard.count(1)
     try:
@@ -241,7 +248,7 @@ async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenera
                 guard.leave_span()
             yield item
     except StopAsyncIteration:
-        guard.end(None, None)
+        guard.end(result, None)
     except BaseException as error:
         guard.end(None, error)
         raise

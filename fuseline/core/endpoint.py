@@ -118,7 +118,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError("retry", self.retry, "an object with max_attempts and the like")
         force(self, "headers", _checked_headers(self.headers))
         for name in ("failure_statuses", "ignored_statuses"):
-            force(self, name, _checked_statuses(name, getattr(self, name)))
+            force(self, name, checked_statuses(name, getattr(self, name)))
         force(self, "options", _checked_options(self.options))
 
     def __repr__(self) -> str:
@@ -246,7 +246,16 @@ def _is_header(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _checked_statuses(name: str, statuses: Any) -> tuple[str, ...]:
+def checked_statuses(name: str, statuses: Any) -> tuple[str, ...]:
+    """Statuses and classes of them, as texts.
+
+    Args:
+        name: of the setting, for the error.
+        statuses: like 503, "503" or "5xx".
+
+    Raises:
+        ConfigError: one is none.
+    """
     allowed = "statuses like 503 or classes like 5xx"
     if isinstance(statuses, str) or not isinstance(statuses, Sequence):
         raise ConfigError(name, statuses, allowed)
