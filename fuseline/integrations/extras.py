@@ -18,9 +18,10 @@ def missing(extra: str, error: ImportError, *packages: str) -> ImportError:
         packages: top-level packages of the library; None given: one named as the extra. If anything
             else could not be imported, the error stays as it is.
     """
-    if (error.name or "").partition(".")[0] not in (packages or (extra,)):
+    package = (error.name or "").partition(".")[0]
+    if package not in (packages or (extra,)):
         return error
     return MissingExtraError(
-        f"fuseline.integrations needs the package {error.name}: pip install 'fuseline[{extra}]'",
+        f"fuseline.integrations needs the package {package}: pip install 'fuseline[{extra}]'",
         name=error.name,
     )
