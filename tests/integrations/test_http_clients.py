@@ -3,7 +3,7 @@
 import asyncio
 import pickle
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -19,7 +19,7 @@ from fuseline import (
 )
 from tests.bridge.agents import manners as m
 from tests.bridge.agents.server import Manners, Request, agent_at
-from tests.integrations.clients import CLIENTS, Client
+from tests.integrations.clients import CLIENTS, Aiohttp, Client, Httpx2
 from tests.integrations.support import PATIENT, ends, once_admitted, opening
 from tests.logbook import outcomes_of
 from tests.waiting import eventually
@@ -28,16 +28,32 @@ Open = Callable[..., Any]
 
 
 @pytest.fixture(params=CLIENTS, ids=lambda client: client.__name__.lower())
-async def open_client(
+async def open_any(
     request: pytest.FixtureRequest, manager: CircuitBreakerManager
 ) -> AsyncIterator[Open]:
     """Opens a client of each library; its calls are those of the agent `a`."""
+    async with opening_clients(request.param, manager) as opened:
+        yield opened
+
+
+@pytest.fixture(params=[Httpx2, Aiohttp], ids=["httpx2", "aiohttp"])
+async def open_client(
+    request: pytest.FixtureRequest, manager: CircuitBreakerManager
+) -> AsyncIterator[Open]:
+    """The same without httpx, which has but its class names to itself."""
+    async with opening_clients(request.param, manager) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def opening_clients(
+    kind: type[Client], manager: CircuitBreakerManager
+) -> AsyncIterator[Open]:
     async with AsyncExitStack() as stack:
 
         async def opened(timeout_seconds: float = 30.0, **options: Any) -> Client:
             options = {"agent_of": lambda _: "a", "config": PATIENT} | options
-            client: Client = request.param(manager, timeout_seconds, options)
-            return await stack.enter_async_context(client)
+            return await stack.enter_async_context(kind(manager, timeout_seconds, options))
 
         yield opened
 
@@ -56,9 +72,9 @@ ANSWERS = {
 
 
 async def test_answers_count_by_their_status(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client()
+    client = await open_any()
     turns = [manners for group in ANSWERS.values() for manners in group]
     async with agent_at(m.in_turn(*turns)) as agent:
         for _ in turns:
@@ -77,9 +93,9 @@ BROKEN = {
 
 
 async def test_broken_connections_are_failures(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client(agent_of=lambda request: request.url.path.strip("/"))
+    client = await open_any(agent_of=lambda request: request.url.path.strip("/"))
     for name, (manners, kinds) in BROKEN.items():
         async with agent_at(manners) as agent:
             with pytest.raises(client.library_error):
@@ -108,9 +124,9 @@ async def test_no_such_host(manager: CircuitBreakerManager, open_client: Open) -
 
 @pytest.mark.parametrize("manners", [m.hangs, m.streams([b"1\n"], then=m.hangs)])
 async def test_silence_is_a_timeout(
-    manager: CircuitBreakerManager, open_client: Open, manners: Manners
+    manager: CircuitBreakerManager, open_any: Open, manners: Manners
 ) -> None:
-    client = await open_client(timeout_seconds=0.3)
+    client = await open_any(timeout_seconds=0.3)
     async with agent_at(manners) as agent:
         with pytest.raises((client.library_error, TimeoutError)):
             await client.status(agent.url)
@@ -118,9 +134,9 @@ async def test_silence_is_a_timeout(
 
 
 async def test_an_open_circuit_sends_nothing_and_raises_an_error_of_both_worlds(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client(config=opening(failures=2))
+    client = await open_any(config=opening(failures=2))
     async with agent_at(m.answers(1, 503)) as agent:
         assert [await client.status(agent.url) for _ in range(2)] == [503, 503]
         with pytest.raises(CircuitBreakerOpenError) as ours:
@@ -140,9 +156,9 @@ async def test_an_open_circuit_sends_nothing_and_raises_an_error_of_both_worlds(
 
 
 async def test_a_refusal_by_httpx_knows_its_request(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client(config=opening())
+    client = await open_any(config=opening())
     async with agent_at(m.answers(1, 503)) as agent:
         await client.status(agent.url)
         with pytest.raises(CircuitBreakerOpenError) as refused:
@@ -162,16 +178,14 @@ async def test_retry_after_lengthens_the_open_time(
     assert 200 < refused.value.retry_after_seconds <= 300
 
 
-async def test_a_body_counts_when_it_ends(
-    manager: CircuitBreakerManager, open_client: Open
-) -> None:
+async def test_a_body_counts_when_it_ends(manager: CircuitBreakerManager, open_any: Open) -> None:
     go_on = asyncio.Event()
 
     async def waits(request: Request, writer: asyncio.StreamWriter) -> None:
         await go_on.wait()
         writer.write(b"2\r\n2\n\r\n0\r\n\r\n")
 
-    client = await open_client()
+    client = await open_any()
     async with agent_at(m.streams([b"1\n"], then=waits)) as agent, client.head(agent.url) as body:
         assert await anext(body) == b"1\n"
         assert await ends(manager, "a") == []
@@ -284,9 +298,9 @@ async def test_a_probe_is_cut_off_at_the_end_of_its_lease(
 
 
 async def test_a_probe_that_succeeds_closes_the_circuit(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client(config=opening(seconds=0.05))
+    client = await open_any(config=opening(seconds=0.05))
     async with agent_at(m.in_turn(m.answers(1, 500), m.answers(1))) as agent:
         await client.status(agent.url)
         assert await once_admitted(client.status, agent.url) == 200
@@ -294,9 +308,9 @@ async def test_a_probe_that_succeeds_closes_the_circuit(
 
 
 async def test_by_default_each_host_has_its_breaker(
-    manager: CircuitBreakerManager, open_client: Open
+    manager: CircuitBreakerManager, open_any: Open
 ) -> None:
-    client = await open_client(agent_of=None)
+    client = await open_any(agent_of=None)
     async with agent_at(m.answers(1)) as one, agent_at(m.answers(1, 500)) as other:
         await client.status(one.url)
         await client.status(other.url)
