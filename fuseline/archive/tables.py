@@ -9,13 +9,11 @@ from fuseline.core.circuit import ConfigApplied, EventSetAside, ModeChanged, Reb
 from fuseline.core.events import Outcome, ProbeStarted, UnknownEvent, UnreadableEvent
 from fuseline.events.codec import parse_id
 from fuseline.events.log import parse_entries
+from fuseline.events.older import RawEntry
 from fuseline.projections.codec import decode_change
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RawEntry = tuple[bytes, list[bytes]]
-"""An entry as the server gives it: id, and fields with their values."""
 
 _INTS = ("ms", "seq", "epoch", "duration_ms", "age_ms", "worker", "number", "retry_after_ms",
          "revision", "calls", "failures", "slow", "delay_ms")  # fmt: skip

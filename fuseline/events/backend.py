@@ -21,6 +21,7 @@ from fuseline.core.errors import (
 )
 from fuseline.events import library
 from fuseline.events.clock import ServerClock
+from fuseline.events.older import Older
 from fuseline.events.settings import BackendSettings, redact
 from fuseline.events.wire import Command, Wire, translate
 
@@ -38,6 +39,7 @@ class Backend:
         self.clock = ServerClock()
         self.server = "unknown"  # e.g. "valkey 9.1.2"
         self.incarnation = ""  # changes when the namespace's data is made anew
+        self.older: Older | None = None  # where entries are that were trimmed, if known
         self._wires: list[Wire] = []
         self.wire = self.make_wire()
 

@@ -9,6 +9,7 @@ from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
 from fuseline.events.backend import Backend
 from fuseline.events.codec import DELAY_FIELD, EVENT_FIELD, decode_event, parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import read_stream
 from fuseline.events.wire import Wire
 
 Entry = tuple[int, int, AnyEvent]
@@ -63,8 +64,7 @@ async def read(
     wire: Wire | None = None,
 ) -> list[Entry]:
     """Up to `count` entries with ids from `start` to `end`, both included; "(id" excludes."""
-    wire = wire or backend.wire
-    return parse_entries(await wire.call("XRANGE", agent.events, start, end, "COUNT", count))
+    return parse_entries(await read_stream(backend, agent, "events", start, end, count, wire=wire))
 
 
 async def read_all(
