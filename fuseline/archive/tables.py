@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fuseline.core.circuit import ConfigApplied, EventSetAside, ModeChanged, Rebuilt, Transition
+from fuseline.core.circuit import (
+    ConfigApplied,
+    EventSetAside,
+    ModeChanged,
+    Rebuilt,
+    ShadowChanged,
+    ShadowTransition,
+    Transition,
+)
 from fuseline.core.events import Outcome, ProbeStarted, UnknownEvent, UnreadableEvent
 from fuseline.events.codec import parse_id
 from fuseline.events.log import parse_entries
@@ -152,6 +160,18 @@ def _changes(entries: Sequence[RawEntry]) -> list[dict[str, Any]]:
                     "reason": change.reason}  # fmt: skip
         elif isinstance(change, EventSetAside):
             row |= {"kind": "set_aside", "reason": change.error}
+        elif isinstance(change, ShadowTransition):
+            row |= {
+                "kind": "shadow",
+                "from_state": change.from_state.value,
+                "to_state": change.to_state.value,
+                "cause": change.cause.value,
+                "calls": change.figures.calls,
+                "failures": change.figures.failures,
+                "slow": change.figures.slow,
+            }
+        elif isinstance(change, ShadowChanged):
+            row |= {"kind": "shadow_set", "actor": change.actor, "reason": change.reason}
         elif isinstance(change, Rebuilt):
             row |= {"kind": "rebuilt", "reason": change.reason}
         rows.append(row)

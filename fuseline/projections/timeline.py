@@ -18,6 +18,8 @@ from fuseline.core.circuit import (
     EventSetAside,
     ModeChanged,
     Rebuilt,
+    ShadowChanged,
+    ShadowTransition,
     Transition,
 )
 from fuseline.core.errors import ConfigError
@@ -36,12 +38,14 @@ _UNPROJECTED_SECONDS = 2.0
 
 
 OUTCOMES = frozenset(Kind[result.name] for result in Result)
-CHANGES = frozenset({Kind.TRANSITION, Kind.OVERRIDE, Kind.CONFIG, Kind.SET_ASIDE, Kind.REBUILT})
+SHADOWS = frozenset({Kind.SHADOW, Kind.SHADOW_SET})
+CHANGES = SHADOWS | {Kind.TRANSITION, Kind.OVERRIDE, Kind.CONFIG, Kind.SET_ASIDE, Kind.REBUILT}
 ALL = frozenset(Kind)
 
 _GROUPS = {
     "all": ALL,
     "changes": CHANGES,
+    "shadows": SHADOWS,
     "outcomes": OUTCOMES,
     "failures": frozenset({Kind.FAILURE, Kind.TIMEOUT}),
 }
@@ -51,6 +55,8 @@ _KIND_OF: dict[type, Kind] = {
     ConfigApplied: Kind.CONFIG,
     EventSetAside: Kind.SET_ASIDE,
     Rebuilt: Kind.REBUILT,
+    ShadowTransition: Kind.SHADOW,
+    ShadowChanged: Kind.SHADOW_SET,
     ProbeStarted: Kind.PROBE,
 }
 

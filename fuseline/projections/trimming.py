@@ -26,6 +26,7 @@ from fuseline.projections.origin import Origin, decode_origin, origin_command
 from fuseline.projections.producers import forget_silent
 from fuseline.projections.replay import LogInfo, info_of
 from fuseline.projections.rollups import unit_field
+from fuseline.projections.shadow_codec import copied, fold_beside
 from fuseline.projections.tally import UNITS
 from fuseline.telemetry.logs import get_logger
 
@@ -305,8 +306,9 @@ class _Job:
 def _folded_on(origin: Origin, entries: Sequence[Entry], begun_ms: int) -> Origin:
     """The origin after some entries are off."""
     circuit, tally = origin.circuit.copy(), origin.tally.copy()
+    # A step may be refused, and then is done again from the same origin.
+    shadow = fold_beside(origin.shadow and copied(origin.shadow), circuit, entries)
     fold_in_place(circuit, entries)
     tally.take(entries)
-    return Origin(
-        circuit.checkpoint, circuit, tally, origin.trimmed + len(entries), begun_ms, origin.cuts
-    )
+    trimmed = origin.trimmed + len(entries)
+    return Origin(circuit.checkpoint, circuit, tally, trimmed, begun_ms, origin.cuts, shadow=shadow)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.core.counting import count_outcome, count_successes
 from fuseline.core.events import Outcome, Result
@@ -41,6 +43,27 @@ class Filling:
         twin.stretches, twin.failures = self.stretches.copy(), self.failures.copy()
         twin.calls, twin._since_last, twin._folded = self.calls, self._since_last, self._folded
         return twin
+
+    def plain(self) -> list[Any]:
+        """What goes on, as values that can be stored."""
+        return [
+            *(self.assumption.value, self.stretches, self.calls),
+            *(self._at_ms, self._since_last, self._folded),
+        ]
+
+    @classmethod
+    def of_plain(cls, values: list[Any]) -> Filling:
+        """What `plain` gave."""
+        assumption, stretches, calls, at_ms, since_last, folded = values
+        found = cls(at_ms, Assumption(assumption))
+        found.stretches = [(start, end) for start, end in stretches]
+        found.calls, found._since_last, found._folded = calls, since_last, folded
+        return found
+
+    def forget(self) -> None:
+        """Drops what only figures need; the last stretch may go on."""
+        del self.stretches[:-1]
+        self.failures.clear()
 
     def skip(self, to_ms: int) -> None:
         """Up to here calls were seen."""
