@@ -13,7 +13,7 @@ from fuseline.core.agent import differences
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
-from fuseline.core.events import AgentRemoved, ConfigChanged, OverrideSet
+from fuseline.core.events import AgentRemoved, ConfigChanged, OverrideSet, ShadowSet
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys, ShardKeys
@@ -221,8 +221,10 @@ def _check(reply: list[bytes], name: str, revision: int) -> None:
     )
 
 
-async def override(backend: Backend, name: str, event: OverrideSet) -> str:
+async def override(backend: Backend, name: str, event: OverrideSet | ShadowSet) -> str:
     """Writes an operator's word into the agent's log; returns its id.
+
+    That is one over the circuit, or over the shadow beside it.
 
     Raises:
         AgentNotFoundError: the agent is not registered.

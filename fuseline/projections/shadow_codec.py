@@ -14,7 +14,7 @@ from fuseline.core.fold import Entry
 from fuseline.core.what_if.comparing import Candidate
 from fuseline.core.what_if.proposed import Proposed
 from fuseline.core.what_if.recorded import Recorded
-from fuseline.core.what_if.shadow import Shadow, fold_shadow
+from fuseline.core.what_if.shadow import Shadow, Since, fold_shadow
 from fuseline.projections.codec import decode_circuit, encode_circuit
 
 SHADOW_VERSION = 1
@@ -30,7 +30,7 @@ def encode_shadow(shadow: Shadow | None) -> bytes:
     return _encode(
         [
             SHADOW_VERSION,
-            *(dict(shadow.patch), shadow.since_ms, shadow.event_id),
+            *(dict(shadow.patch), shadow.since),
             *(encode_circuit(shadow.recorded.circuit), shadow.recorded.plain()),
             [[encode_circuit(one.circuit), one.plain()] for one in shadow.candidate.all],
         ]
@@ -49,11 +49,11 @@ def decode_shadow(raw: bytes | None) -> Shadow | None:
         values = _decoder.decode(raw)
         if values[0] != SHADOW_VERSION:
             raise BackendError(f"a shadow of version {values[0]}, this release reads another")
-        _, patch, since_ms, event_id, circuit, recorded, candidates = values
+        _, patch, since, circuit, recorded, candidates = values
         found = [Proposed.of_plain(decode_circuit(one), patch, rest) for one, rest in candidates]
         return Shadow(
             patch,
-            (since_ms, event_id),
+            msgspec.convert(since, Since),
             Recorded.of_plain(decode_circuit(circuit), recorded),
             Candidate.of(found),
         )

@@ -174,10 +174,7 @@ def shadow_beside(circuit: Circuit, raw: bytes | None) -> Shadow | None:
     if shadow is None or shadow.recorded.circuit.position == circuit.position:
         return shadow
     _log.warning("shadow_begun_again", was=shadow.recorded.circuit.checkpoint)
-    again, changes = Shadow.begin(circuit, shadow.patch)
-    again.made(changes)
-    again.since_ms, again.event_id = shadow.since_ms, shadow.event_id
-    return again
+    return Shadow.begin(circuit, shadow.patch, shadow.since)[0]
 
 
 async def fold_rest(

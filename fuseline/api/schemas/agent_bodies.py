@@ -15,7 +15,7 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.retry_policy import RetryPolicy
 from fuseline.registry.names import SLUG_PATTERN
-from fuseline.schemas import what_if
+from fuseline.schemas import shadow, what_if
 
 _Fields = dict[str, Any]
 
@@ -120,4 +120,13 @@ WhatIfAsk = _type(
     "Which settings are tried on which range; what is not named stays as it is on record.",
     {name: hint for name, hint in _fields(what_if.WhatIfAsk).items() if name != "settings"},
     {"settings": BreakerPatch},
+)
+ShadowAsk = _type(
+    "ShadowAsk",
+    "Which settings are folded along from now on; what is not named follows what is in force.",
+    {},
+    {
+        "settings": BreakerPatch,
+        **{name: hint for name, hint in _fields(shadow.ShadowAsk).items() if name == "reason"},
+    },
 )

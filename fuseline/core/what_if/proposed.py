@@ -326,6 +326,8 @@ class Proposed:
             if isinstance(change, Transition | ModeChanged | ConfigApplied):
                 self._pass_time(change.at_ms)
             self._view.take(change, self._first_ms)
+            if self._view.state is _CLOSED:
+                self.filling.end_outage()
             self._compare()
 
     def _heed(self, changes: list[Change]) -> None:

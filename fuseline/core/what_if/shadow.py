@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from fuseline.core.circuit import (
     Change,
     Circuit,
@@ -26,32 +28,43 @@ KEPT = 100
 """Spans, epochs and the like that are kept; calls that began before them count for nothing."""
 
 
+class Since(Struct, frozen=True, array_like=True):
+    """When a shadow was set, by which event, by whom and why."""
+
+    at_ms: int
+    event_id: str
+    actor: str = ""
+    reason: str = ""
+
+
 class Shadow:
     """A candidate that is folded along.
 
     Attributes:
         patch: the settings that would be others.
-        since_ms: when it was set.
-        event_id: of the event that set it.
+        since: when and by whom it was set.
         recorded: the real circuit.
         candidate: beside it.
     """
 
     def __init__(
-        self, patch: Patch, event: tuple[int, str], recorded: Recorded, candidate: Candidate
+        self, patch: Patch, since: Since, recorded: Recorded, candidate: Candidate
     ) -> None:
         self.patch = patch
-        self.since_ms, self.event_id = event
+        self.since = since
         self.recorded = recorded
         self.candidate = candidate
 
     @classmethod
-    def begin(cls, circuit: Circuit, patch: Patch) -> tuple[Shadow, list[Transition]]:
+    def begin(
+        cls, circuit: Circuit, patch: Patch, since: Since
+    ) -> tuple[Shadow, list[ShadowTransition]]:
         """A candidate that begins where a circuit stands, which is copied; what that changes."""
         recorded = Recorded(circuit.copy())
         candidate = Candidate(recorded, patch, circuit.last_ms)
-        shadow = cls(patch, (circuit.last_ms, circuit.checkpoint), recorded, candidate)
-        return shadow, candidate.first.drain()
+        candidate.first.filling.hurried = True
+        shadow = cls(patch, since, recorded, candidate)
+        return shadow, shadow._made(candidate.first.drain())
 
     @property
     def circuits(self) -> list[Circuit]:
@@ -66,9 +79,9 @@ class Shadow:
     def take(self, entries: Sequence[Entry]) -> list[ShadowTransition]:
         """Folds the next entries; the transitions that there would have been."""
         self.candidate.take(self.recorded.take(entries))
-        return self.made(self.candidate.first.drain())
+        return self._made(self.candidate.first.drain())
 
-    def made(self, changes: Sequence[Transition]) -> list[ShadowTransition]:
+    def _made(self, changes: Sequence[Transition]) -> list[ShadowTransition]:
         """Transitions of the candidate as the history tells them; then old things are dropped."""
         others = [{key_of(one) for one in other.drain()} for other in self.candidate.all[1:]]
         found = [
@@ -120,8 +133,9 @@ def fold_shadow(
         elif (patch := patch_of(event)) is not None:
             before, shadow = circuit, None
             if patch:
-                shadow, changes = Shadow.begin(circuit, patch)
-                made += shadow.made(changes)
+                since = Since(circuit.last_ms, circuit.checkpoint, event.actor, event.reason)
+                shadow, found = Shadow.begin(circuit, patch, since)
+                made += found
     rest = entries[start:]
     if shadow is not None and rest:
         made += shadow.take(rest)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from fuseline.core.circuit import ShadowTransition
-from fuseline.core.events import AgentRemoved, Outcome, Result, ShadowSet
+from fuseline.core.events import AgentRemoved, Outcome, Result, ShadowSet, Tick
 from fuseline.core.fold import Entry, fold, fold_in_place, initial
 from fuseline.core.what_if.comparing import WhatIf
 from fuseline.core.what_if.shadow import KEPT, Shadow, fold_shadow
@@ -68,7 +68,7 @@ def test_it_does_the_same_however_it_is_cut_and_what_a_what_if_says(seed: int) -
     # Folding says no word of the shadow to the circuit.
     plain = [entry for entry in log if not isinstance(entry[2], ShadowSet)]
     assert fold(initial(), log)[0] == fold(initial(), plain)[0]
-    asked = WhatIf(initial(), patch, whole.since_ms, log[-1][0] + 1)
+    asked = WhatIf(initial(), patch, whole.since.at_ms, log[-1][0] + 1)
     asked.take(log)
     asked.finish()
     assert asked._candidate is not None
@@ -102,7 +102,7 @@ def test_a_shadow_ends_by_word_by_another_and_with_its_agent() -> None:
     assert after() is not None
     other = after((ms + 2, 0, ShadowSet({"timeout_seconds": 9.0})))
     assert other is not None
-    assert (other.patch, other.since_ms) == ({"timeout_seconds": 9.0}, ms + 2)
+    assert (other.patch, other.since.at_ms) == ({"timeout_seconds": 9.0}, ms + 2)
     assert after((ms + 2, 0, ShadowSet({})), (ms + 3, 0, fails)) is None
     assert after((ms + 2, 0, AgentRemoved(7)), (ms + 3, 0, fails)) is None
     # Settings of a release to come leave the one there is.
@@ -126,3 +126,16 @@ def test_what_is_stored_does_not_grow() -> None:
         sizes.append(len(encode_shadow(shadow)))
     assert len(made) > 4 * KEPT
     assert max(sizes) < 8000
+
+
+def test_months_of_which_nobody_knows_are_passed_at_once() -> None:
+    """It opened and nobody called for long, while its shadow would have let calls through."""
+    log: list[Entry] = [(1000, 0, ShadowSet({"failure_threshold": 50, "minimum_calls": 1000}))]
+    log += [(2000 + n, 0, Outcome(0, Result.FAILURE, 1)) for n in range(10)]
+    log.append((2000 + 400 * 86_400_000, 0, Tick()))
+    shadow, _ = fold_shadow(None, initial(), log)
+    assert shadow is not None
+    assert len(shadow.circuits) == 3
+    assert not shadow.is_known
+    assert max(one.filling.calls for one in shadow.candidate.all) < 10_000_000
+    assert sum(one.filling._folded for one in shadow.candidate.all) < 50_000
