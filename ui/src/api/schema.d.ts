@@ -364,6 +364,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/circuits/{name}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is folded beside a circuit, and how it did
+         * @description The shadow of an agent, with what would have happened since it was set.
+         */
+        get: operations["getShadow"];
+        /**
+         * Fold other settings beside a circuit from now on
+         * @description Callers see nothing of it; what it would do stands in the timeline.
+         *
+         *     It takes the place of one that is there.
+         */
+        put: operations["setShadow"];
+        post?: never;
+        /**
+         * Fold nothing beside a circuit any more
+         * @description What it would have done stays in the timeline. Without one nothing is written.
+         */
+        delete: operations["endShadow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/circuits/{name}/state": {
         parameters: {
             query?: never;
@@ -1841,7 +1871,7 @@ export interface components {
          * @description What an item of a timeline is.
          * @enum {unknown}
          */
-        Kind: "abandoned" | "config" | "failure" | "ignored" | "not_sent" | "override" | "probe" | "rebuilt" | "set_aside" | "success" | "timeout" | "transition";
+        Kind: "abandoned" | "config" | "failure" | "ignored" | "not_sent" | "override" | "probe" | "rebuilt" | "set_aside" | "shadow" | "shadow_set" | "success" | "timeout" | "transition";
         /**
          * LastTransition
          * @description The last transition, with its cause in words.
@@ -2237,6 +2267,71 @@ export interface components {
          */
         Severity: "critical" | "info" | "warning";
         /**
+         * Shadow
+         * @description What is folded beside a circuit.
+         *
+         *     Attributes:
+         *     settings: that would be others, by name.
+         *     since_ms: when it was set.
+         *     event_id: of the event that set it.
+         *     actor: who did.
+         *     reason: why.
+         *     state: in which it would be now, if nobody had called where nobody saw it.
+         *     state_since_ms: since when.
+         *     open_until_ms: until when, if that is open; else 0.
+         *     known: whether it would be in that state whatever became of calls that nobody saw.
+         */
+        Shadow: {
+            actor: string;
+            event_id: string;
+            known: boolean;
+            open_until_ms: number;
+            reason: string;
+            settings: Record<string, unknown>;
+            /** @description ms since 1970 of the server's clock */
+            since_ms: number;
+            state: components["schemas"]["CircuitState"];
+            /** @description ms since 1970 of the server's clock */
+            state_since_ms: number;
+        };
+        /**
+         * ShadowAnswer
+         * @description The shadow of an agent.
+         *
+         *     Attributes:
+         *     agent: name of the agent.
+         *     shadow: what is folded along; null: nothing is.
+         *     comparison: what happened since it was set, and what would have; null without a shadow, if
+         *     it was not asked for, or if nothing can be said.
+         *     problem: why nothing can be said; "" if something can.
+         *     in_force: whether a projector has folded the change yet; false: it is in the log and waits.
+         */
+        ShadowAnswer: {
+            agent: string;
+            /** @default null */
+            comparison: components["schemas"]["WhatIfAnswer"] | null;
+            /** @default true */
+            in_force: boolean;
+            /** @default  */
+            problem: string;
+            shadow: components["schemas"]["Shadow"] | null;
+        };
+        /**
+         * ShadowAsk
+         * @description Which settings are folded along from now on; what is not named follows what is in force.
+         * @example {
+         *       "reason": "stricter, before we switch",
+         *       "settings": {
+         *         "failure_threshold": 3
+         *       }
+         *     }
+         */
+        ShadowAsk: {
+            /** @example stricter, before we switch */
+            reason: string;
+            settings: components["schemas"]["BreakerPatch"];
+        };
+        /**
          * Sort
          * @description with - before it: descending
          * @default name
@@ -2627,7 +2722,9 @@ export interface components {
          *
          *     Attributes:
          *     kind: transition, override, config, set_aside and rebuilt are changes of the circuit;
-         *     probe is a probe that began; the others are how calls ended.
+         *     shadow is a transition that there would have been under other settings, and
+         *     shadow_set says which are tried from here on; probe is a probe that began; the others
+         *     are how calls ended.
          *     id: of the entry; of a transition, `explain?transition=` takes it.
          *     at, at_ms: when it took effect.
          *     why: a change in one sentence.
@@ -2637,6 +2734,8 @@ export interface components {
          *     (`baseline`) and the thresholds it made.
          *     thresholds: that the figures were held against.
          *     details: what beside the breaker's settings a change changed, [before, after] by name.
+         *     settings: of a shadow, what would be others; empty: it ends.
+         *     known: false for a transition of a shadow that calls which nobody saw may have prevented.
          *     ended_at: when the call ended; before `at` if it was recorded late.
          *     sequence: the worker's number of this outcome.
          */
@@ -2662,6 +2761,7 @@ export interface components {
             from?: components["schemas"]["CircuitState"];
             id: string;
             kind: components["schemas"]["Kind"];
+            known?: boolean;
             lease_seconds?: number;
             mode?: components["schemas"]["ModeName"];
             open_until?: string | null;
@@ -2671,6 +2771,7 @@ export interface components {
             retry_after_seconds?: number | null;
             revision?: number;
             sequence?: number;
+            settings?: Record<string, unknown>;
             span_id?: string | null;
             thresholds?: Record<string, unknown> | null;
             to?: components["schemas"]["CircuitState"];
@@ -5345,6 +5446,274 @@ export interface operations {
             };
             /** @description The body is not application/json, or is compressed. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShadow: {
+        parameters: {
+            query?: {
+                /** @description also fold what happened since it was set */
+                compare?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setShadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShadowAsk"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endShadow: {
+        parameters: {
+            query: {
+                /** @description why; it stands in the history */
+                reason: string;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
