@@ -853,6 +853,7 @@ export interface components {
              * @default http
              */
             protocol?: string;
+            retention?: components["schemas"]["RetentionSettings"];
             retry?: components["schemas"]["RetrySettings"];
             /**
              * @example [
@@ -916,6 +917,7 @@ export interface components {
             name?: string;
             options?: Record<string, unknown> | null;
             protocol?: string | null;
+            retention?: components["schemas"]["RetentionSettings"] | null;
             retry?: components["schemas"]["RetryPatch"] | null;
             tags?: string[] | null;
             timeout_seconds?: number | null;
@@ -985,6 +987,7 @@ export interface components {
              * @default http
              */
             protocol?: string;
+            retention?: components["schemas"]["RetentionSettings"];
             retry?: components["schemas"]["RetrySettings"];
             /**
              * @example [
@@ -1015,6 +1018,7 @@ export interface components {
          *     circuit_breaker_config: the settings that were chosen; the others are at their defaults.
          *     effective_circuit_breaker_config: all settings in force.
          *     defaulted: names of the settings that are at their defaults.
+         *     retention: how long its outcomes are kept; null: as the processes that project are set.
          *     headers: sent with each call; literal values are masked.
          *     revision: counts changes; the ETag.
          */
@@ -1038,6 +1042,7 @@ export interface components {
             name: string;
             options: Record<string, unknown>;
             protocol: string;
+            retention: components["schemas"]["AgentRetention"];
             retry: components["schemas"]["RetryPolicy"];
             revision: number;
             tags: string[];
@@ -1048,6 +1053,22 @@ export interface components {
             updated_by: string;
             url: string | null;
             when_open: string;
+        };
+        /**
+         * AgentRetention
+         * @description How long outcomes of one agent are kept; null: as the processes that project are set.
+         */
+        AgentRetention: {
+            /**
+             * @description age in days at which outcomes go; 0: never
+             * @default null
+             */
+            days: number | null;
+            /**
+             * @description entries of the log that are kept at most; 0: all of them
+             * @default null
+             */
+            outcomes: number | null;
         };
         /**
          * AlertChannel
@@ -2195,6 +2216,22 @@ export interface components {
             for_seconds?: number;
             /** @enum {unknown} */
             kind: "redis_lost";
+        };
+        /**
+         * RetentionSettings
+         * @description How long outcomes are kept; what is absent or null is as for all agents.
+         */
+        RetentionSettings: {
+            /**
+             * @description age in days at which outcomes go; 0: never
+             * @default null
+             */
+            days?: number | null;
+            /**
+             * @description entries of the log that are kept at most; 0: all of them
+             * @default null
+             */
+            outcomes?: number | null;
         };
         /**
          * RetryPatch
