@@ -22,6 +22,7 @@ from fuseline.events.address import Topology, connection_arguments, parse_addres
 from fuseline.events.clock import ServerClock
 from fuseline.events.cluster import ClusterWire
 from fuseline.events.nodes import Nodes
+from fuseline.events.older import Older
 from fuseline.events.sentinel import make_master_pool
 from fuseline.events.settings import BackendSettings
 from fuseline.events.wire import Command, Wire, translate
@@ -40,6 +41,7 @@ class Backend:
         self.clock = ServerClock()
         self.server = "unknown"  # e.g. "valkey 9.1.2"
         self.incarnation = ""  # changes when the namespace's data is made anew
+        self.older: Older | None = None  # where entries are that were trimmed, if known
         self._wires: list[Wire] = []
         self._address = parse_address(url)
         self._nodes: Nodes | None = None
