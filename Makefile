@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots docs reference
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots docs reference image-check dist sbom release-check audit
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,10 +14,15 @@ SCREENSHOTS ?= build/screenshots
 SCREENSHOTS_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+AUDITED := runtime dev build docs release
+# The time of the last commit, so that what is built anew is the same.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
+# Each has a lock of its own, for the Dockerfile.
+EXTRAS := a2a apprise archive otlp
 COMPILE := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock"
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 up: $(VENV)/.runtime ## Start everything with the demo; Ctrl-C stops it
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory $(UI) || echo "the web UI is not built; the rest works" >&2; \
@@ -68,15 +73,38 @@ fmt: $(VENV)/.dev ## Format and fix what can be fixed
 bench: $(VENV)/.bench ## Run the benchmarks side by side
 	$(BIN)/python -m benchmarks
 
+dist: $(VENV)/.release $(UI) ## Build source distribution and wheel into dist/, the same bytes each time
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir dist .
+
+sbom: $(VENV)/.release ## Write what Fuseline and its web UI are made of, as CycloneDX, into dist/
+	mkdir -p dist
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/fuseline.cdx.json requirements/runtime.txt
+	cd ui && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx > ../dist/fuseline-ui.cdx.json
+
+release-check: $(VENV)/.dev $(VENV)/.release $(UI) ## Build twice, compare, check, install the wheel alone, start it (needs Node.js)
+	$(BIN)/python -m tests.release.distributions
+
+audit: $(VENV)/.release ## Ask for known vulnerabilities of all that is locked (needs the network and Node.js)
+	$(BIN)/pip-audit --strict --disable-pip --require-hashes $(foreach lock,$(AUDITED),-r requirements/$(lock).txt)
+	cd ui && npm audit --package-lock-only
+
+image-check: $(VENV)/.dev ## Run the Dockerfile's stages in folders, without Docker (needs Node.js)
+	$(BIN)/python -m tests.deploy.build_stages $(IMAGE_EXTRAS)
+
 lock: ## Compile requirements/*.txt again (needs uv on PATH)
 	uv pip compile $(COMPILE) --group dev pyproject.toml -o requirements/dev.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group docs -o requirements/docs.txt
+	for extra in $(EXTRAS); do \
+	  uv pip compile $(COMPILE) -c requirements/dev.txt --extra $$extra pyproject.toml -o requirements/extra-$$extra.txt || exit; \
+	done
+	uv pip compile $(COMPILE) -c requirements/dev.txt --group release -o requirements/release.txt
 
-clean: ## Remove the environment and the caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+clean: ## Remove the environment, what was built, and the caches
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 
 # The first Python that is new enough; one that is too old is named in the error.
 $(BIN)/python:
@@ -101,6 +129,10 @@ $(VENV)/.runtime: $(BIN)/python requirements/build.txt requirements/runtime.txt 
 
 $(VENV)/.dev: $(VENV)/.runtime requirements/dev.txt
 	$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.runtime requirements/release.txt
+	$(PIP) install --require-hashes -r requirements/release.txt
 	@touch $@
 
 # The peers that the benchmarks compare with are wanted nowhere else.

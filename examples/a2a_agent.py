@@ -5,8 +5,11 @@
     python examples/a2a_agent.py
 
 Its card is at http://127.0.0.1:9999/.well-known/agent-card.json; an `Endpoint` for it is
-`Endpoint(url="http://127.0.0.1:9999", protocol="a2a")`.
+`Endpoint(url="http://127.0.0.1:9999", protocol="a2a")`, as `a2a_call.py` has it. PORT chooses
+another port.
 """
+
+import os
 
 import uvicorn
 from a2a.helpers import new_text_message
@@ -18,7 +21,7 @@ from a2a.server.tasks import InMemoryTaskStore
 from a2a.types import AgentCapabilities, AgentCard, AgentInterface, AgentSkill
 from starlette.applications import Starlette
 
-HOST, PORT = "127.0.0.1", 9999
+HOST, PORT = "127.0.0.1", int(os.environ.get("PORT", "9999"))
 
 
 class Shouter(AgentExecutor):

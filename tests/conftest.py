@@ -1,11 +1,13 @@
 """Fixtures every test may use: real servers, and a namespace of its own on them."""
 
+import asyncio
 import os
 import uuid
 from collections.abc import Iterator
 
 import pytest
 
+from tests.ha.topology import ClusterTopology, SentinelTopology, closing
 from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
 
 
@@ -33,10 +35,23 @@ def server() -> Iterator[RealServer]:
         yield started
 
 
+@pytest.fixture(scope="session")
+def _topology() -> Iterator[str]:
+    """With FUSELINE_TEST_TOPOLOGY=sentinel or cluster: its URL; else nothing."""
+    name = os.environ.get("FUSELINE_TEST_TOPOLOGY", "")
+    if not name:
+        yield ""
+        return
+    topology = {"sentinel": SentinelTopology, "cluster": ClusterTopology}[name]()
+    with closing(topology):
+        asyncio.run(topology.start())
+        yield topology.url
+
+
 @pytest.fixture
-def redis_url(server: RealServer) -> str:
-    """The URL of the shared server."""
-    return server.url
+def redis_url(server: RealServer, _topology: str) -> str:
+    """The URL of the shared server, or of the topology that the tests shall run on."""
+    return _topology or server.url
 
 
 @pytest.fixture

@@ -106,12 +106,9 @@ class RealServer:
     def start(self, timeout_seconds: float = 10.0) -> Self:
         """Start the server and wait until it answers."""
         assert not self.running, "the server runs already"
-        arguments = [
-            part for name, value in self._settings.items() for part in (f"--{name}", value)
-        ]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [str(self.binary), *arguments],
+                [str(self.binary), *self._arguments()],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -171,6 +168,9 @@ class RealServer:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+    def _arguments(self) -> list[str]:
+        return [part for name, value in self._settings.items() for part in (f"--{name}", value)]
 
     def _set(self, config: dict[str, str]) -> None:
         self._settings |= {name.replace("_", "-"): value for name, value in config.items()}

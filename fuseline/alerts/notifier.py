@@ -27,6 +27,7 @@ from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.projections.feed import FeedReader
+from fuseline.projections.leases import silence
 from fuseline.telemetry.logs import get_logger
 
 LEASE_MS = 2000
@@ -47,7 +48,7 @@ class Notifier:
 
     Args:
         backend: the namespace.
-        owner: name in the lease.
+        owner: name in the lease; kept as an attribute.
         sender: delivers; closed here.
         lease_ms: see `LEASE_MS`.
     """
@@ -56,7 +57,7 @@ class Notifier:
         self, backend: Backend, owner: str, sender: Sender, lease_ms: int = LEASE_MS
     ) -> None:
         self._backend = backend
-        self._owner = owner
+        self.owner = owner
         self._sender = sender
         self._lease_ms = lease_ms
         self._lease_wire = backend.make_wire()
@@ -68,6 +69,7 @@ class Notifier:
             backend, self._on_view, lambda _: self._watch.sweep(), self._on_health
         )
         self._term: anyio.CancelScope | None = None
+        self._answered: float | None = None  # when the server last answered for the lease
         self._won = anyio.Event()
         self._away: AwayWatch | None = None
         self._away_changed = anyio.Event()
@@ -79,6 +81,10 @@ class Notifier:
     def notifies(self) -> bool:
         """Whether this process has the lease, as far as it knows."""
         return self._ledger.token != 0
+
+    def not_ready(self) -> list[str]:
+        """Why it is not ready; empty if it is. One that waits for another to end is ready."""
+        return silence(self._answered)
 
     async def run(self) -> None:
         """Runs until cancelled; then notices under way may end, and the lease is given back."""
@@ -119,7 +125,7 @@ class Notifier:
     async def _serve_term(self) -> None:
         await self._watch.load()
         courier = Courier(self._watch.book, self._ledger, self._sender, self._backend.clock.now_ms)
-        _log.info("alerts_begun", owner=self._owner, rules=len(self._watch.book.rules))
+        _log.info("alerts_begun", owner=self.owner, rules=len(self._watch.book.rules))
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(self._watch.run, courier)
             await courier.run(self._lease_ms / 1000 * _DRAIN_SHARE)
@@ -131,12 +137,13 @@ class Notifier:
                 token = await self._backend.fcall(
                     "lease",
                     (keys.lease, keys.fence),
-                    (self._owner, self._lease_ms, self._ledger.token, 0),
+                    (self.owner, self._lease_ms, self._ledger.token, 0),
                     self._lease_wire,
                 )
             except BackendError as error:
                 _log.info("alerts_lease_not_renewed", error=str(error))
             else:
+                self._answered = monotonic()
                 self._take(token)
             await anyio.sleep(self._lease_ms / 1000 / _RENEWALS)
 
@@ -150,7 +157,7 @@ class Notifier:
             self._won.set()
         else:
             self._won = anyio.Event()
-            _log.info("alerts_handed_over", owner=self._owner)
+            _log.info("alerts_handed_over", owner=self.owner)
 
     async def _release(self) -> None:
         token, self._ledger.token = self._ledger.token, 0

@@ -24,6 +24,7 @@ from fuseline.schemas import (
     alerts,
     circuits,
     problems,
+    shadow,
     stream,
     system,
     tasks,
@@ -38,6 +39,7 @@ _BODIES: dict[str, type[Struct]] = {
     "changeAgent": agent_bodies.AgentPatch,
     "overrideCircuit": circuits.Override,
     "askWhatIf": agent_bodies.WhatIfAsk,
+    "setShadow": agent_bodies.ShadowAsk,
     "proposeSettings": what_if.ProposalsAsk,
     "submitTask": tasks.TaskSubmit,
     "logIn": access.Login,
@@ -143,6 +145,7 @@ def _answers() -> list[type[Struct]]:
         alerts,
         circuits,
         problems,
+        shadow,
         stream,
         system,
         tasks,
@@ -156,8 +159,8 @@ def _answers() -> list[type[Struct]]:
         for value in vars(module).values()
         if isinstance(value, type) and issubclass(value, Struct)
     ]
-    # The settings of a what-if are told by `agent_bodies`.
-    bodies = [*_BODIES.values(), *_PARTS, what_if.WhatIfAsk]
+    # The settings of a what-if and of a shadow are told by `agent_bodies`.
+    bodies = [*_BODIES.values(), *_PARTS, what_if.WhatIfAsk, shadow.ShadowAsk]
     return [one for one in dict.fromkeys(found) if one not in bodies and one.__name__[0] != "_"]
 
 

@@ -22,6 +22,7 @@ from fuseline.api.access.tokens import TokenNotFoundError
 from fuseline.api.errors import MalformedBodyError, PreconditionFailedError, TransitionNotFoundError
 from fuseline.api.refusals import in_words, of_parameters, of_settings
 from fuseline.api.stream.errors import TooManyStreamsError
+from fuseline.archive.store import ArchiveError
 from fuseline.core.errors import (
     AgentNotFoundError,
     BackendError,
@@ -77,6 +78,7 @@ _KINDS: tuple[tuple[type[FuselineError], _Kind], ...] = (
         NotReproducedError,
         _Kind("not-reproduced", "The log does not give the history again", 409),
     ),
+    (ArchiveError, _Kind("archive-damaged", "The archive cannot be read", 503)),
     (TooManyStreamsError, _Kind("too-many-streams", "No more streams can be served", 503)),
     (BackendUnavailableError, _Kind("server-away", "The Redis server does not answer", 503)),
     (BackendError, _Kind("server-refuses", "The Redis server cannot be used", 503)),

@@ -26,10 +26,11 @@ from fuseline.archive.chain import (
     manifest_path,
 )
 from fuseline.archive.store import ArchiveError, Store, TakenError
-from fuseline.archive.tables import RawEntry, to_parquet
+from fuseline.archive.tables import to_parquet
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import RawEntry
 from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import id_after
 from fuseline.telemetry.logs import get_logger
@@ -152,7 +153,8 @@ class Archiver:
     ) -> tuple[list[RawEntry], bool] | None:
         """The entries of the next segment, all of one day, and whether some before are lost."""
         after = getattr(head, kind)
-        trimmed = False
+        # What a history has lost since it was archived is held; before that it is not known.
+        trimmed = after == "0-0" and kind == "history" and await self._lost_history(agent)
         end = "+"
         if kind == "events":
             checkpoint = await self._backend.wire.call("HGET", agent.circuit, "checkpoint")
@@ -182,6 +184,9 @@ class Archiver:
             if waited_ms < wait_hours * 3_600_000:
                 return None
         return own_day, trimmed
+
+    async def _lost_history(self, agent: AgentKeys) -> bool:
+        return (await load_origin(self._backend, agent)).history_ms > 0
 
     async def _write(
         self, agent: AgentKeys, head: Head, kind: str, entries: list[RawEntry], *, trimmed: bool

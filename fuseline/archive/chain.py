@@ -69,9 +69,14 @@ def root(namespace: str) -> str:
     return f"namespace={quoted(namespace)}"
 
 
+def manifest_folder(namespace: str, agent: str) -> str:
+    """Where the manifests of an agent lie, in the order of their names."""
+    return f"{root(namespace)}/chain/agent={quoted(agent)}/"
+
+
 def manifest_path(namespace: str, agent: str, number: int) -> str:
     """Where a manifest lies."""
-    return f"{root(namespace)}/chain/agent={quoted(agent)}/{number:09d}.json"
+    return f"{manifest_folder(namespace, agent)}{number:09d}.json"
 
 
 def file_folder(namespace: str, kind: str, agent: str) -> str:
@@ -118,7 +123,7 @@ async def load_head(store: Store, namespace: str, agent: str) -> Head:
     Raises:
         ArchiveError: it cannot be read.
     """
-    paths = await store.list(f"{root(namespace)}/chain/agent={quoted(agent)}/")
+    paths = await store.list(manifest_folder(namespace, agent))
     if not paths:
         return Head()
     raw = await store.get(paths[-1][0])
@@ -133,7 +138,7 @@ async def load_chain(store: Store, namespace: str, agent: str) -> list[tuple[Man
         ArchiveError: one of them cannot be read.
     """
     found = []
-    for path, _ in await store.list(f"{root(namespace)}/chain/agent={quoted(agent)}/"):
+    for path, _ in await store.list(manifest_folder(namespace, agent)):
         raw = await store.get(path)
         found.append((read_manifest(path, raw), digest(raw)))
     return found

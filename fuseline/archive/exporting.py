@@ -123,15 +123,16 @@ async def scan(backend: Backend, kind: str) -> AsyncIterator[bytes]:
     name = backend.keys.namespace_name
     for special in "\\*?[]":
         name = name.replace(special, f"\\{special}")
-    cursor: bytes | str = "0"
-    while True:
-        cursor, keys = await backend.wire.call(
-            "SCAN", cursor, "MATCH", f"{{{name}.*}}{kind}*", "COUNT", 1000
-        )
-        for key in keys:
-            yield key.partition(kind.encode())[2]
-        if cursor in (b"0", "0"):
-            return
+    for wire in await backend.wire.each():
+        cursor: bytes | str = "0"
+        while True:
+            cursor, keys = await wire.call(
+                "SCAN", cursor, "MATCH", f"{{{name}.*}}{kind}*", "COUNT", 1000
+            )
+            for key in keys:
+                yield key.partition(kind.encode())[2]
+            if cursor in (b"0", "0"):
+                break
 
 
 async def _tasks(backend: Backend, wire: Wire) -> int:

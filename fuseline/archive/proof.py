@@ -17,12 +17,13 @@ from fuseline.archive.chain import (
     load_chain,
 )
 from fuseline.archive.store import ArchiveError, Store
-from fuseline.archive.tables import RawEntry, from_parquet
+from fuseline.archive.tables import from_parquet
 from fuseline.core.circuit import Circuit
 from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.log import parse_entries
+from fuseline.events.older import RawEntry
 from fuseline.projections.origin import load_origin
 
 OnEntries = Callable[[int], None]
@@ -136,7 +137,8 @@ class _Proof:
         self._at = {"events": manifest.events, "history": manifest.history}
         if manifest.trimmed:
             self._gaps += 1
-            self._circuit = None
+            if manifest.kind == "events":
+                self._circuit = None
 
     async def _segment(self, manifest: Manifest) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore
 
 EXTRA = "fuseline[archive]"
+VARIABLE = "FUSELINE_ARCHIVE_URL"
+"""Names the archive in the environment."""
+
+_HASTY: dict[str, Any] = {
+    "client_options": {"connect_timeout": "3s", "timeout": "10s"},
+    "retry_config": {"max_retries": 1, "retry_timeout": timedelta(seconds=10)},
+}
 _SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "file", "https", "http")
 _ALLOWED = "a folder, or a URL like s3://bucket/path, gs://..., az://... or file:///path"
 
@@ -34,13 +42,14 @@ class Store:
     Args:
         url: a folder, or a URL of an object store; credentials come from the environment, as
             obstore takes them (AWS_ACCESS_KEY_ID, AWS_ENDPOINT and so on).
+        hasty: somebody waits for the answer, so give up after some seconds.
 
     Raises:
         ConfigError: under the name archive.
         ArchiveError: the extra `archive` is not installed.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, hasty: bool = False) -> None:
         try:
             import obstore
             from obstore.store import LocalStore, from_url
@@ -58,7 +67,7 @@ class Store:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._store: ObjectStore = LocalStore(str(self.folder))
             else:
-                self._store = from_url(url)
+                self._store = from_url(url, **(_HASTY if hasty else {}))
         except Exception as error:
             raise ConfigError("archive", url, f"{_ALLOWED} ({_first_line(error)})") from error
 

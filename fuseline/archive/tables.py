@@ -5,17 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fuseline.core.circuit import ConfigApplied, EventSetAside, ModeChanged, Rebuilt, Transition
+from fuseline.core.circuit import (
+    ConfigApplied,
+    EventSetAside,
+    ModeChanged,
+    Rebuilt,
+    ShadowChanged,
+    ShadowTransition,
+    Transition,
+)
 from fuseline.core.events import Outcome, ProbeStarted, UnknownEvent, UnreadableEvent
 from fuseline.events.codec import parse_id
 from fuseline.events.log import parse_entries
+from fuseline.events.older import RawEntry
 from fuseline.projections.codec import decode_change
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-RawEntry = tuple[bytes, list[bytes]]
-"""An entry as the server gives it: id, and fields with their values."""
 
 _INTS = ("ms", "seq", "epoch", "duration_ms", "age_ms", "worker", "number", "retry_after_ms",
          "revision", "calls", "failures", "slow", "delay_ms")  # fmt: skip
@@ -154,6 +160,18 @@ def _changes(entries: Sequence[RawEntry]) -> list[dict[str, Any]]:
                     "reason": change.reason}  # fmt: skip
         elif isinstance(change, EventSetAside):
             row |= {"kind": "set_aside", "reason": change.error}
+        elif isinstance(change, ShadowTransition):
+            row |= {
+                "kind": "shadow",
+                "from_state": change.from_state.value,
+                "to_state": change.to_state.value,
+                "cause": change.cause.value,
+                "calls": change.figures.calls,
+                "failures": change.figures.failures,
+                "slow": change.figures.slow,
+            }
+        elif isinstance(change, ShadowChanged):
+            row |= {"kind": "shadow_set", "actor": change.actor, "reason": change.reason}
         elif isinstance(change, Rebuilt):
             row |= {"kind": "rebuilt", "reason": change.reason}
         rows.append(row)

@@ -9,10 +9,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from math import inf
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, TracebackType
-from typing import Any, ParamSpec, Protocol, Self, TypeVar, cast, overload
+from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
 
 from fuseline.bridge import admission
 from fuseline.bridge.batch import Recorded, Success
+from fuseline.bridge.blocks import Blocks
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
@@ -87,7 +88,7 @@ class CircuitBreaker:
         self._successes: list[Success] = []  # quick ones, not yet folded
         self._outcomes: list[Recorded] = []
         self.in_flight = 0
-        self._entered: dict[asyncio.Task[Any], list[Guard]] = {}
+        self._blocks = Blocks()
 
     # --- what it knows ---
 
@@ -225,27 +226,10 @@ class CircuitBreaker:
                 raise
             result = fallback(refusal)
             return await result if inspect.isawaitable(result) else result
-        try:
-            async with asyncio.timeout_at(guard.loop_deadline()):
-                result = fn(*args, **kwargs)
-                if inspect.isawaitable(result):
-                    result = await result
-        except BaseException as error:
-            guard.end(None, error)
-            raise
-        if isinstance(result, AsyncGeneratorType):
-            guard.count(-1)  # it may never be iterated
-            guard.leave_span()
-            return stream(result, guard)
-        guard.end(result, None)
-        return result
+        return await guard.run(fn, args, kwargs)
 
     async def __aenter__(self) -> Self:
-        guard = Guard(self)
-        await guard.begin()
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._entered.setdefault(task, []).append(guard)
-        await guard.start_timeout()
+        await self._blocks.enter(Guard(self))
         return self
 
     async def __aexit__(
@@ -254,19 +238,7 @@ class CircuitBreaker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        task = cast("asyncio.Task[Any]", asyncio.current_task())
-        guards = self._entered.get(task)
-        if not guards:
-            raise RuntimeError("the breaker was entered in another task; use `call` there")
-        guard = guards.pop()
-        if not guards:
-            del self._entered[task]
-        try:
-            await guard.stop_timeout(kind, error, traceback)
-        except TimeoutError as cut:
-            guard.end(None, cut)
-            raise
-        guard.end(None, error)
+        await self._blocks.leave(kind, error, traceback)
 
     @overload
     def __call__(self, fn: F, /) -> F: ...

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import inspect
+from collections.abc import AsyncGenerator, Callable
 from math import inf
 from time import monotonic
 from types import AsyncGeneratorType, TracebackType
@@ -71,8 +72,11 @@ class Guard:
         admitted: Admission | None = None,
         started: float = 0.0,
         span: CallSpan | None = None,
+        *,
+        classifier: Classifier | None = None,
     ) -> None:
         self._breaker = breaker
+        self._classifier = classifier  # before that of the breaker
         self._timeout: asyncio.Timeout | None = None
         self._counted = False
         self._ended = False
@@ -166,6 +170,38 @@ class Guard:
         if self._timeout is not None:
             await self._timeout.__aexit__(kind, error, traceback)
 
+    async def run(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Makes the call that `begin` has admitted, as `CircuitBreaker.call` does.
+
+        Raises:
+            Exception: whatever `fn` raises.
+        """
+        try:
+            async with asyncio.timeout_at(self.loop_deadline()):
+                result = fn(*args, **kwargs)
+                if inspect.isawaitable(result):
+                    result = await result
+        except BaseException as error:
+            self.end(None, error)
+            raise
+        if isinstance(result, AsyncGeneratorType):
+            return self.stream(result)
+        self.end(result, None)
+        return result
+
+    def stream(self, items: AsyncGenerator[T, Any], result: Any = None) -> AsyncGenerator[T, None]:
+        """What `begin` has admitted goes on as a stream, and counts when that ends.
+
+        Args:
+            items: the stream.
+            result: what the classifier gets at its end.
+        """
+        self.count(-1)  # it may never be iterated
+        self.leave_span()
+        return stream(items, self, result)
+
     def end(self, result: Any, error: BaseException | None) -> None:
         """Records how the call ended, once."""
         if self._ended:
@@ -174,7 +210,7 @@ class Guard:
         breaker = self._breaker
         if self._counted:
             self.count(-1)
-        verdict = classify(breaker.classifier, result, error)
+        verdict = classify(self._classifier or breaker.classifier, result, error)
         ended = monotonic()
         span = self._span
         self.leave_span()
@@ -196,7 +232,9 @@ class Guard:
             self._span.detach()
 
 
-async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenerator[T, None]:
+async def stream(
+    items: AsyncGenerator[T, Any], guard: Guard, result: Any = None
+) -> AsyncGenerator[T, None]:
     """Passes items on; the call counts when they end, fail, or nobody wants more."""
     guard.count(1)
     try:
@@ -210,7 +248,7 @@ async def stream(items: AsyncGeneratorType[T, Any], guard: Guard) -> AsyncGenera
                 guard.leave_span()
             yield item
     except StopAsyncIteration:
-        guard.end(None, None)
+        guard.end(result, None)
     except BaseException as error:
         guard.end(None, error)
         raise

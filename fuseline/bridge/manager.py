@@ -103,7 +103,8 @@ class CircuitBreakerManager:
         """Prepares a manager; `async with` connects it.
 
         Args:
-            url: `redis://`, `rediss://` or `unix://`; None: REDIS_URL, else the embedded server.
+            url: as REDIS_URL, see docs/high-availability.md; None: REDIS_URL, else the embedded
+                server.
             namespace: prefix of all keys; None: FUSELINE_NAMESPACE, else "fuseline".
             shards: fixed when a namespace is made; None: FUSELINE_SHARDS, else 16.
             config: for agents registered from here; None: from CIRCUIT_BREAKER_* variables.
@@ -360,7 +361,8 @@ class CircuitBreakerManager:
             _log.warning("deciding_alone", reason=reason, shards=sorted(unprojected) or "all")
         elif not unprojected:
             _log.warning("log_decides_again")
-        self.available, self._unprojected = available, unprojected
+        was_available, self.available = self.available, available
+        self._unprojected = unprojected
         back = []
         for breaker in self.breakers.values():
             usable = self._is_available(breaker.keys.shard)
@@ -369,7 +371,8 @@ class CircuitBreakerManager:
                 breaker.local.set_gate()
                 if usable:
                     back.append(breaker)
-        self._reload(back)
+        if was_available:  # else what the server may have lost is regained, see `_on_gap`
+            self._reload(back)
 
     def _is_available(self, shard: int) -> bool:
         return self.available and shard not in self._unprojected

@@ -48,6 +48,7 @@ class Outbox:
         self.lost = 0  # outcomes that a failover, or a damaged spool, took for good
         self.dropped = 0  # outcomes given up because the server was away for too long
         self.parked = 0  # outcomes that are on disk alone
+        self.resent = 0  # outcomes sent again because the log had lost them
         self._next = 1
         self._waiting: dict[AgentKeys, list[Recorded]] = {}
         self._waiting_count = 0
@@ -126,7 +127,7 @@ class Outbox:
 
     def ask(self) -> None:
         """Sends at least an empty batch next, whose answer says whether the server went back."""
-        self._asking = True
+        self._asking = self._next > 1  # of what was never sent nothing can be lost
 
     def agents_after(self, known: int) -> set[AgentKeys]:
         """The agents that `rewind` would send outcomes of."""
@@ -175,6 +176,7 @@ class Outbox:
         another producer id (`renumber`), because the server would refuse a gap for ever.
         """
         again = [batch for batch in self._kept if batch.last > known]
+        self.resent += sum(min(batch.count, batch.last - known) for batch in again)
         again += self._unacknowledged
         self._kept = deque(batch for batch in self._kept if batch.last <= known)
         self._kept_size = sum(batch.size for batch in self._kept)

@@ -116,6 +116,11 @@ class Recorder:
         return monotonic() - self._owed_since if self._owed_since else 0.0
 
     @property
+    def resent(self) -> int:
+        """Outcomes that the log had acknowledged and lost, and that were sent again."""
+        return sum(outbox.resent for outbox in self._outboxes)
+
+    @property
     def dropped(self) -> int:
         """Outcomes that did not reach the log and never will."""
         return self.refused + sum(outbox.dropped + outbox.lost for outbox in self._outboxes)
@@ -304,10 +309,18 @@ class Recorder:
                 case b"GAP":
                     known = int(reply[1])
                     await self._restore(outbox.agents_after(known))
+                    before = outbox.resent
                     lost = outbox.rewind(known)
                     if lost:
                         await self.keeper.renumber(outbox, outbox.renumber())
-                    _log.warning("log_went_back", shard=outbox.shard.shard, known=known, lost=lost)
+                    tell = _log.error if lost else _log.warning
+                    tell(
+                        "log_went_back",
+                        shard=outbox.shard.shard,
+                        known=known,
+                        sent_again=outbox.resent - before,
+                        lost=lost,
+                    )
                 case b"STALE" | b"TAKEN":
                     await self.keeper.renumber(outbox, outbox.renumber())
 

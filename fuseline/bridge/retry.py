@@ -13,6 +13,7 @@ import tenacity
 
 from fuseline.bridge.protocols.base import AgentCallError
 from fuseline.core.endpoint import Endpoint
+from fuseline.core.errors import CircuitBreakerOpenError
 from fuseline.core.events import Result
 
 T = TypeVar("T")
@@ -33,10 +34,16 @@ def may_repeat(error: BaseException, endpoint: Endpoint) -> bool:
     )
 
 
+def asked_seconds(error: BaseException | None) -> float:
+    """How long an error asks to wait: an agent's `Retry-After`, or until a circuit admits calls."""
+    if isinstance(error, CircuitBreakerOpenError):
+        return error.retry_after_seconds
+    return error.verdict.retry_after_seconds if isinstance(error, AgentCallError) else 0.0
+
+
 def wait_seconds(backoff_seconds: float, error: BaseException | None) -> float:
-    """How long to wait before the next attempt: the backoff, or longer if the agent asks for it."""
-    asked = error.verdict.retry_after_seconds if isinstance(error, AgentCallError) else 0.0
-    return max(backoff_seconds, asked)
+    """How long to wait before the next attempt: the backoff, or longer if the error asks for it."""
+    return max(backoff_seconds, asked_seconds(error))
 
 
 async def repeat(

@@ -58,6 +58,7 @@ _COMMANDS = {
         _Command("state", "state", "state", "Look"),
         _Command("what-if", "what_if", "what_if_command", "Look"),
         _Command("propose", "propose", "propose_command", "Look"),
+        _Command("shadow", "shadow", "shadow", "Change"),
         _Command("force", "force", "force", "Change"),
         _Command("configure", "configure", "configure_agent", "Change"),
         _Command("submit", "submit", "submit", "Tasks"),

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fuseline.bridge.manager import default_worker_name
+from fuseline.cli.health import HealthHost, HealthPort, HealthSocket, answering, listening
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run
 from fuseline.demo.process import end_with_stdin
 from fuseline.events.backend import Backend
 from fuseline.telemetry.logs import get_logger
 
+if TYPE_CHECKING:
+    from fuseline.alerts.notifier import Notifier
+
 _log = get_logger("cli")
 
 
 def run_notifier(
     options: Options,
+    health_port: HealthPort = None,
+    health_host: HealthHost = "127.0.0.1",
+    health_socket: HealthSocket = None,
     until_eof: Annotated[
         bool, typer.Option("--until-eof", hidden=True, help="End when stdin ends.")
     ] = False,
@@ -30,15 +37,18 @@ def run_notifier(
             end_with_stdin()
         _log.info("notifier_started", server=backend.server)
         try:
-            await notify(backend)
+            async with listening(health_port, health_host, health_socket) as listeners:
+                made = make_notifier(backend)
+                async with answering(listeners, made.not_ready, backend, notifier=made.owner):
+                    await made.run()
         finally:
             _log.info("notifier_stopped")
 
     run(options, command, long_running=True, log_default=LogLevel.INFO)
 
 
-async def notify(backend: Backend) -> None:
-    """Watches and tells until cancelled, as the environment says.
+def make_notifier(backend: Backend) -> Notifier:
+    """A notifier as the environment says.
 
     Raises:
         ConfigError: a variable is not allowed.
@@ -48,4 +58,13 @@ async def notify(backend: Backend) -> None:
     from fuseline.alerts.sending import Sender
 
     sender = Sender.from_env(backend.keys.namespace_name, os.environ)
-    await Notifier(backend, default_worker_name(), sender).run()
+    return Notifier(backend, default_worker_name(), sender)
+
+
+async def notify(backend: Backend) -> None:
+    """Watches and tells until cancelled, as the environment says.
+
+    Raises:
+        ConfigError: a variable is not allowed.
+    """
+    await make_notifier(backend).run()

@@ -13,7 +13,7 @@ from rich.table import Table
 from fuseline.archive.archiving import SEGMENT_HOURS, Archiver, stop_archiving
 from fuseline.archive.exporting import all_agents, entries_of
 from fuseline.archive.querying import MAX_ROWS, query
-from fuseline.archive.store import Store
+from fuseline.archive.store import VARIABLE, Store
 from fuseline.cli import look
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.progress import counting
@@ -24,7 +24,6 @@ from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.telemetry.logs import get_logger
 
-VARIABLE = "FUSELINE_ARCHIVE_URL"
 To = Annotated[
     str | None,
     typer.Option(

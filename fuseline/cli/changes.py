@@ -12,6 +12,7 @@ from fuseline.core.config import RULES
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import ConfigError
 from fuseline.core.references import MASK
+from fuseline.core.retention import AGENT_RULES, AgentRetention
 from fuseline.core.retry_policy import RETRY_RULES
 from fuseline.core.rules import Rule
 from fuseline.core.what_if.patch import DEFAULT, checked_patch
@@ -20,6 +21,7 @@ from fuseline.events.agents import AgentRecord
 # `timeout_seconds` is how long a breaker stays open, and it is the total deadline of a call too;
 # the plain name has always been the breaker's.
 _CALL = "call_timeout_seconds"
+_RETENTION = "retention."
 _LISTS = ("failure_statuses", "ignored_statuses")
 _ABOUT = {
     "retry": "how failed attempts are repeated",
@@ -36,11 +38,13 @@ def changed(record: AgentRecord, changes: Sequence[str]) -> AgentRecord:
     The fields are those of the breaker, those of the endpoint (`url`, `protocol`, ...;
     `call_timeout_seconds` is its total deadline), `headers.NAME`, `retry.NAME` and
     `options.NAME`; an empty header or option is taken away, and an empty `url` the whole endpoint.
+    `retention.outcomes` and `retention.days` take "default" too.
 
     Raises:
         ConfigError: no such field, one that is named twice, or a value that is not allowed.
     """
     config: dict[str, Any] = {}
+    kept: dict[str, Any] = record.retention.given
     endpoint: dict[str, Any] = record.endpoint.to_wire() if record.endpoint else {}
     seen: set[str] = set()
     touched = False
@@ -54,12 +58,16 @@ def changed(record: AgentRecord, changes: Sequence[str]) -> AgentRecord:
         seen.add(name)
         if name in RULES:
             config[name] = _parsed(RULES[name], text, name)
+        elif (own := name.removeprefix(_RETENTION)) != name and own in AGENT_RULES:
+            is_usual = text.strip() in ("", DEFAULT)
+            kept[own] = None if is_usual else _parsed(AGENT_RULES[own], text, name)
         else:
             _set(endpoint, name, text)
             touched = True
     return msgspec.structs.replace(
         record,
         config=msgspec.structs.replace(record.config, **config),
+        retention=AgentRetention(**kept),
         endpoint=_made(endpoint) if touched else record.endpoint,
     )
 
@@ -115,7 +123,8 @@ def _set(endpoint: dict[str, Any], name: str, text: str) -> None:
 def _names() -> list[str]:
     own = [_CALL if name == "timeout_seconds" else name for name in endpoints.RULES]
     retry = [f"retry.{name}" for name in RETRY_RULES]
-    return [*RULES, *own, *_LISTS, *retry, "headers.NAME", "options.NAME"]
+    retention = [f"{_RETENTION}{name}" for name in AGENT_RULES]
+    return [*RULES, *own, *_LISTS, *retry, *retention, "headers.NAME", "options.NAME"]
 
 
 def _json(text: str) -> Any:
@@ -155,3 +164,12 @@ def _word(value: Any) -> str:
     if isinstance(value, str):
         return value
     return msgspec.json.encode(value).decode()
+
+
+def retention_rows(retention: AgentRetention) -> Iterator[tuple[str, str, str, str]]:
+    """Name, value, style and description of what is kept of an agent."""
+    for name, rule in AGENT_RULES.items():
+        value = getattr(retention, name)
+        style = "" if value is None else "bold"
+        word = DEFAULT if value is None else str(value)
+        yield f"{_RETENTION}{name}", word, style, rule.description

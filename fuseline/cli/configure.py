@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from fuseline.cli import look
-from fuseline.cli.changes import changed, endpoint_rows
+from fuseline.cli.changes import changed, endpoint_rows, retention_rows
 from fuseline.cli.exits import Exit, report_text
 from fuseline.cli.force import WAIT_SECONDS, default_actor, projecting
 from fuseline.cli.options import Options
@@ -18,7 +19,7 @@ from fuseline.cli.session import run
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
 from fuseline.core.texts import check_text
-from fuseline.events.agents import AgentRecord, configure, read_agent, register
+from fuseline.events.agents import AgentRecord, change, enroll, read_agent
 from fuseline.events.backend import Backend
 from fuseline.projections.documents import config_document
 from fuseline.projections.word import last_control, wait_until_folded
@@ -88,21 +89,13 @@ async def _store(
     backend: Backend, before: AgentRecord, after: AgentRecord, who: str, why: str
 ) -> AgentRecord:
     if not before.revision:
-        made = await register(backend, after.name, after.config, who, endpoint=after.endpoint)
-        if (made.config, made.endpoint) == (after.config, after.endpoint):
+        made, _ = await enroll(backend, after, actor=who)
+        if made.same_settings(after):
             return made
         raise RevisionConflictError(
             f"agent {after.name!r} has been registered by somebody else meanwhile; read it again"
         )
-    return await configure(
-        backend,
-        after.name,
-        after.config,
-        revision=before.revision,
-        actor=who,
-        reason=why,
-        endpoint=after.endpoint,
-    )
+    return await change(backend, before, after, actor=who, reason=why)
 
 
 def _show(record: AgentRecord, options: Options) -> None:
@@ -115,6 +108,7 @@ def _show(record: AgentRecord, options: Options) -> None:
                 "revision": record.revision,
                 "config": document,
                 "endpoint": endpoint,
+                "retention": msgspec.structs.asdict(record.retention),
             }
         )
         return
@@ -124,7 +118,8 @@ def _show(record: AgentRecord, options: Options) -> None:
         style = "" if value == RULES[name].default else "bold"
         about = Text(RULES[name].description, style="dim")
         table.add_row(name, Text(word, style=style), about)
-    for name, word, style, description in endpoint_rows(record.endpoint):
+    rows = [*endpoint_rows(record.endpoint), *retention_rows(record.retention)]
+    for name, word, style, description in rows:
         table.add_row(name, Text(word, style=style), Text(description, style="dim"))
     console = look.console()
     head = Text.assemble((record.name, "bold"), f"  revision {record.revision}")

@@ -22,6 +22,8 @@ from fuseline.projections.timeline import Item, Kind
 _WORDS = {
     Kind.OVERRIDE: ("⚑", "override", "bold magenta"),
     Kind.CONFIG: ("✎", "settings", "cyan"),
+    Kind.SHADOW: ("◌", "shadow", "blue"),
+    Kind.SHADOW_SET: ("◌", "shadow", "blue"),
     Kind.SET_ASIDE: ("?", "set aside", "yellow"),
     Kind.REBUILT: ("↻", "rebuilt", "cyan"),
     Kind.SUCCESS: ("✓", "success", "green"),

@@ -19,8 +19,8 @@ from fuseline.cli.options import Options
 from fuseline.cli.times import clock
 from fuseline.core.circuit import Transition
 from fuseline.core.errors import BackendUnavailableError
+from fuseline.events.address import redact
 from fuseline.events.backend import Backend
-from fuseline.events.settings import redact
 from fuseline.projections.documents import iso
 from fuseline.projections.explain import explain, seconds
 from fuseline.projections.overview import Overview, overview

@@ -40,7 +40,8 @@ RedisUrl = Annotated[
     typer.Option(
         "--redis-url",
         metavar="URL",
-        help="redis://, rediss:// or unix:// (env: REDIS_URL; else the embedded server)",
+        help="redis://, rediss://, unix://, redis+sentinel:// or redis+cluster:// "
+        "(env: REDIS_URL; else the embedded server)",
         rich_help_panel=_PANEL,
         show_default=False,
     ),

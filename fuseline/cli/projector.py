@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from fuseline.bridge.manager import default_worker_name
+from fuseline.cli.health import HealthHost, HealthPort, HealthSocket, answering, listening
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run
 from fuseline.demo.process import end_with_stdin
@@ -26,6 +27,9 @@ _log = get_logger("cli")
 
 def projector(
     options: Options,
+    health_port: HealthPort = None,
+    health_host: HealthHost = "127.0.0.1",
+    health_socket: HealthSocket = None,
     until_eof: Annotated[
         bool, typer.Option("--until-eof", hidden=True, help="End when stdin ends.")
     ] = False,
@@ -39,7 +43,10 @@ def projector(
         owner = default_worker_name()
         _log.info("projector_started", owner=owner, server=backend.server)
         try:
-            await Projector(backend, owner, wave_events=WAVE_EVENTS).run()
+            async with listening(health_port, health_host, health_socket) as listeners:
+                made = Projector(backend, owner, wave_events=WAVE_EVENTS)
+                async with answering(listeners, made.not_ready, backend, projector=owner):
+                    await made.run()
         finally:
             _log.info("projector_stopped", owner=owner)
 

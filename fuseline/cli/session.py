@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext,
 import anyio
 import typer
 
+from fuseline.archive.reading import reader_from_env
 from fuseline.cli.collector import relax, settle
 from fuseline.cli.exits import Exit, report, report_text
 from fuseline.cli.options import LogLevel, Options
@@ -123,7 +124,7 @@ async def opened(options: Options) -> AsyncIterator[Backend]:
     """
     settings = options.settings()
     if settings.url is not None:
-        backend = await Backend.open(settings)
+        backend = _with_archive(await Backend.open(settings))
         try:
             yield backend
         finally:
@@ -133,7 +134,7 @@ async def opened(options: Options) -> AsyncIterator[Backend]:
         # Not a task group: it would wrap the command's errors.
         keeper = asyncio.create_task(server.keep())
         try:
-            backend = await Backend.open(settings, server.url)
+            backend = _with_archive(await Backend.open(settings, server.url))
             try:
                 yield backend
             finally:
@@ -142,6 +143,11 @@ async def opened(options: Options) -> AsyncIterator[Backend]:
             keeper.cancel()
             with suppress(asyncio.CancelledError):
                 await keeper
+
+
+def _with_archive(backend: Backend) -> Backend:
+    backend.older = reader_from_env(os.environ, backend.keys.namespace_name)
+    return backend
 
 
 def _report_group(group: BaseExceptionGroup[BaseException], options: Options) -> int:

@@ -15,6 +15,7 @@ from fuseline.cli.session import run
 from fuseline.cli.times import TIME_HELP, clock, parse_time
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
+from fuseline.events.older import older_begin
 from fuseline.projections.following import follow, mark
 from fuseline.projections.origin import load_origin
 from fuseline.projections.overview import overview
@@ -122,7 +123,8 @@ async def _say_trimmed(
 ) -> None:
     """Where the range reaches back beyond what is kept of the log."""
     origin = await load_origin(backend, backend.keys.agent(agent))
-    kept_ms = origin.position[0]
+    older = await older_begin(backend, backend.keys.agent(agent))
+    kept_ms = origin.position[0] if older is None else older[0]
     if not origin.trimmed or since_ms >= kept_ms or kinds <= CHANGES:
         return
     if since_ms or not items or items[0].at_ms <= kept_ms:

@@ -66,7 +66,7 @@ def what_if_command(
         if options.as_json:
             look.print_json(msgspec.to_builtins(answer))
             return
-        _show(look.console(), answer)
+        show_answer(look.console(), answer)
 
     run(options, command)
 
@@ -94,7 +94,8 @@ def show_range(console: Console, answer: WhatIfAnswer, heading: Text) -> None:
         console.print(look.notice("The log does not reach back further than that."))
 
 
-def _show(console: Console, answer: WhatIfAnswer) -> None:
+def show_answer(console: Console, answer: WhatIfAnswer) -> None:
+    """What happened in a range, and what would have."""
     show_range(console, answer, Text.assemble((answer.agent, "bold")))
     changed = [
         f"{name} {_word(value)} (was {_word(answer.recorded_settings[name])})"

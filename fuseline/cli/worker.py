@@ -7,10 +7,9 @@ import importlib
 import signal
 import sys
 from contextlib import AsyncExitStack
-from pathlib import Path
+from functools import partial
 from typing import Annotated
 
-import anyio
 import typer
 
 from fuseline.bridge.executor import ExternalAgentExecutor
@@ -19,9 +18,9 @@ from fuseline.bridge.tasks import health
 from fuseline.bridge.tasks.calls import HandlerCalls, Handlers
 from fuseline.bridge.tasks.options import WorkerOptions
 from fuseline.bridge.tasks.registry import RegistryCalls
-from fuseline.bridge.tasks.responder import Responder, listen_on_port, listen_on_socket
 from fuseline.bridge.tasks.worker import TaskWorker
 from fuseline.cli import look
+from fuseline.cli.health import HealthHost, HealthPort, HealthSocket, answering, listening
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run_async
 from fuseline.cli.times import parse_duration
@@ -57,13 +56,9 @@ def worker(
             "--app", metavar="MODULE:NAME", help="Your own agents and hooks.", show_default=False
         ),
     ] = None,
-    health_port: Annotated[
-        int | None, typer.Option(help="Answer /livez, /readyz, /version there.", show_default=False)
-    ] = None,
-    health_host: Annotated[str, typer.Option(help="Address of that port.")] = "127.0.0.1",
-    health_socket: Annotated[
-        Path | None, typer.Option(help="Answer on a unix socket.", show_default=False)
-    ] = None,
+    health_port: HealthPort = None,
+    health_host: HealthHost = "127.0.0.1",
+    health_socket: HealthSocket = None,
     no_projector: Annotated[
         bool, typer.Option("--no-projector", help="Another process folds the log.")
     ] = False,
@@ -89,13 +84,9 @@ def worker(
         )
         handlers = load_handlers(application) if application is not None else Handlers()
         async with AsyncExitStack() as stack:
-            listeners = []
-            if health_port is not None:
-                listeners.append(await listen_on_port(health_port, health_host))
-            if health_socket is not None:
-                listeners.append(await listen_on_socket(health_socket))
-            for listener in listeners:
-                stack.push_async_callback(listener.aclose)
+            listeners = await stack.enter_async_context(
+                listening(health_port, health_host, health_socket)
+            )
             manager = await stack.enter_async_context(
                 CircuitBreakerManager.connect(
                     options.redis_url,
@@ -107,14 +98,11 @@ def worker(
             executor = await stack.enter_async_context(ExternalAgentExecutor(manager))
             calls = HandlerCalls(manager, handlers, RegistryCalls(manager.backend, executor))
             made = TaskWorker(manager, calls, chosen, handlers)
-            responder = Responder(made)
-            async with anyio.create_task_group() as tasks:
-                for listener in listeners:
-                    tasks.start_soon(responder.serve, listener)
+            ready = partial(health.reasons, made)
+            async with answering(listeners, ready, manager.backend, worker=manager.worker):
                 _listen_to_signals(made)
                 _say("worker_started", made, options)
                 await made.run()
-                tasks.cancel_scope.cancel()
             _say("worker_stopped", made, options)
 
     run_async(

@@ -19,6 +19,7 @@ from fuseline.schemas.circuits import (
     OverrideAnswer,
     StateAt,
 )
+from fuseline.schemas.shadow import ShadowAnswer, ShadowAsk
 from fuseline.schemas.what_if import ProposalsAnswer, ProposalsAsk, WhatIfAnswer, WhatIfAsk
 
 LIST = Operation("listCircuits", "GET", "/circuits", CircuitList)
@@ -26,6 +27,9 @@ GET = Operation("getCircuit", "GET", "/circuits/{name}", CircuitDetail)
 OVERRIDE = Operation("overrideCircuit", "POST", "/circuits/{name}/override", OverrideAnswer)
 WHAT_IF = Operation("askWhatIf", "POST", "/circuits/{name}/what-if", WhatIfAnswer)
 PROPOSALS = Operation("proposeSettings", "POST", "/circuits/{name}/proposals", ProposalsAnswer)
+SHADOW = Operation("getShadow", "GET", "/circuits/{name}/shadow", ShadowAnswer)
+SET_SHADOW = Operation("setShadow", "PUT", "/circuits/{name}/shadow", ShadowAnswer)
+END_SHADOW = Operation("endShadow", "DELETE", "/circuits/{name}/shadow", ShadowAnswer)
 STATE_AT = Operation("getCircuitAt", "GET", "/circuits/{name}/state", StateAt)
 
 _FOLDING_SECONDS = 60.0
@@ -138,6 +142,35 @@ class Circuits(Timeline):
         return await self._transport.call(
             PROPOSALS, path={"name": name}, body=ask, wait_seconds=_FOLDING_SECONDS
         )
+
+    async def shadow(self, name: str, *, compare: bool = True) -> ShadowAnswer:
+        """What is folded beside an agent's circuit, and how that did since it was set.
+
+        Args:
+            name: of the agent.
+            compare: also fold what happened since then, for the figures.
+        """
+        return await self._transport.call(
+            SHADOW,
+            path={"name": name},
+            query={"compare": compare},
+            wait_seconds=_FOLDING_SECONDS,
+        )
+
+    async def set_shadow(self, name: str, settings: Mapping[str, Any], reason: str) -> ShadowAnswer:
+        """Folds other settings beside an agent's own from now on; callers see nothing of it.
+
+        Args:
+            name: of the agent.
+            settings: what would be others, by name.
+            reason: why; it stands in the history.
+        """
+        ask = ShadowAsk(settings=dict(settings), reason=reason)
+        return await self._transport.call(SET_SHADOW, path={"name": name}, body=ask)
+
+    async def end_shadow(self, name: str, reason: str) -> ShadowAnswer:
+        """Ends the shadow of an agent; what it would have done stays in the history."""
+        return await self._transport.call(END_SHADOW, path={"name": name}, query={"reason": reason})
 
     async def override(self, name: str, word: Override) -> OverrideAnswer:
         """Writes an operator's word; answers when it is in force, or after two seconds."""

@@ -11,6 +11,7 @@ from msgspec import Struct
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import ConfigError
+from fuseline.core.retention import AgentRetention
 
 MAX_DESCRIPTION = 1000
 MAX_TAGS = 32
@@ -31,6 +32,7 @@ class AgentRecord(Struct, frozen=True, kw_only=True):
         tags: for grouping and filters, without repetition.
         given: names of the breaker's settings that somebody chose; the others stand at what the
             defaults were then. None: nobody said, as of agents that code has registered.
+        retention: how long its outcomes are kept.
         created_ms: of Redis's clock; 0: not known.
         updated_ms: of Redis's clock; 0: not known.
         updated_by: actor of the last change.
@@ -46,6 +48,7 @@ class AgentRecord(Struct, frozen=True, kw_only=True):
     description: str = ""
     tags: tuple[str, ...] = ()
     given: tuple[str, ...] | None = None
+    retention: AgentRetention = AgentRetention()
     created_ms: int = 0
     updated_ms: int = 0
     updated_by: str = ""
@@ -71,6 +74,7 @@ class AgentRecord(Struct, frozen=True, kw_only=True):
             and self.endpoint == other.endpoint
             and self.description == other.description
             and self.tags == other.tags
+            and self.retention == other.retention
             and self.chosen == other.chosen
         )
 
@@ -118,6 +122,7 @@ def details(record: AgentRecord | None) -> dict[str, Any]:
     if record is None:
         return {}
     shown: dict[str, Any] = {"description": record.description, "tags": list(record.tags)}
+    shown |= {f"retention.{name}": value for name, value in record.retention.given.items()}
     if record.endpoint is not None:
         shown |= record.endpoint.shown()
     return shown
@@ -132,7 +137,8 @@ def differences(before: AgentRecord | None, after: AgentRecord) -> dict[str, lis
     changed = {
         name: [old.get(name), new.get(name)]
         for name in {**old, **new}
-        if old.get(name) != new.get(name) and (old.get(name) or new.get(name))
+        if old.get(name) != new.get(name)
+        and (old.get(name) or new.get(name) or name.startswith("retention."))
     }
     if before is not None and before.endpoint is not None and after.endpoint is not None:
         for name in ("url", "headers", "options"):

@@ -266,5 +266,39 @@ class Rebuilt(Struct, frozen=True, array_like=True, tag="rebuilt"):
     reason: str
 
 
-Change = Transition | ModeChanged | ConfigApplied | EventSetAside | Rebuilt
+class ShadowChanged(Struct, frozen=True, array_like=True, tag="shadow_set"):
+    """Other settings are folded beside those in force from here on, or none any more."""
+
+    at_ms: int
+    settings: dict[str, Any]  # what would be others, by name; empty: no shadow
+    event_id: str
+    actor: str = ""
+    reason: str = ""
+
+
+class ShadowTransition(Struct, frozen=True, array_like=True, tag="shadow"):
+    """The circuit would have changed state under the settings of its shadow.
+
+    Not made by the fold of the circuit: see `what_if.shadow`.
+    """
+
+    at_ms: int
+    from_state: CircuitState
+    to_state: CircuitState
+    cause: Cause
+    event_id: str  # as of a `Transition`
+    figures: Figures
+    known: bool = True  # False: only if nobody had called where nobody saw it
+    open_until_ms: int = 0
+
+
+Change = (
+    Transition
+    | ModeChanged
+    | ConfigApplied
+    | EventSetAside
+    | Rebuilt
+    | ShadowChanged
+    | ShadowTransition
+)
 """What a fold reports; the entries of an agent's history."""

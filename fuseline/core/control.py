@@ -10,6 +10,7 @@ from fuseline.core.circuit import (
     ConfigApplied,
     EventSetAside,
     ModeChanged,
+    ShadowChanged,
 )
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
@@ -20,6 +21,7 @@ from fuseline.core.events import (
     Mode,
     OverrideSet,
     ProbeStarted,
+    ShadowSet,
     UnreadableEvent,
 )
 from fuseline.core.transitions import close_circuit
@@ -52,6 +54,12 @@ def apply_control(circuit: Circuit, event: AnyEvent, now_ms: int, changes: list[
     elif kind is AgentRemoved:
         assert isinstance(event, AgentRemoved)
         _remove(circuit, event, now_ms, changes)
+    elif kind is ShadowSet:
+        assert isinstance(event, ShadowSet)
+        # The circuit itself has nothing to do with it; `what_if.shadow` folds the other one.
+        changes.append(
+            ShadowChanged(now_ms, event.settings, circuit.checkpoint, event.actor, event.reason)
+        )
     elif kind is UnreadableEvent:
         assert isinstance(event, UnreadableEvent)
         _set_aside(circuit, event.error, now_ms, changes)

@@ -24,6 +24,9 @@ _HOST = r"(\[[0-9a-fA-F:.]+\]|[^\x00-\x20\x7f/?#@\\:\[\]]+)(:[0-9]{1,5})?"
 _URL = rf"^https?://{_HOST}([/?][^\x00-\x20\x7f#\\]*)?$"
 _STATUS_CLASS = r"^[1-5]([0-9][0-9]|xx)$"
 
+FAILURE_STATUSES = ("429", "5xx")
+"""HTTP statuses that count as failures of an agent, unless told otherwise."""
+
 _MAX_HEADERS = 64
 _MAX_HEADER = 8192
 _MAX_OPTIONS = 16_384
@@ -90,7 +93,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idempotent: Annotated[
         bool, Meta(description="true: repeating is safe after the agent may have seen the call")
     ] = False
-    failure_statuses: Sequence[str] = ("429", "5xx")
+    failure_statuses: Sequence[str] = FAILURE_STATUSES
     ignored_statuses: Sequence[str] = ()  # no evidence for or against the agent
     when_open: Annotated[
         WhenOpen, Meta(description="what a worker does with a task while the circuit is open")
@@ -115,7 +118,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ConfigError("retry", self.retry, "an object with max_attempts and the like")
         force(self, "headers", _checked_headers(self.headers))
         for name in ("failure_statuses", "ignored_statuses"):
-            force(self, name, _checked_statuses(name, getattr(self, name)))
+            force(self, name, checked_statuses(name, getattr(self, name)))
         force(self, "options", _checked_options(self.options))
 
     def __repr__(self) -> str:
@@ -176,14 +179,15 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     def fails(self, status: int) -> bool:
         """Whether an answer with this HTTP status counts as a failure of the agent."""
-        return _matches(status, self.failure_statuses)
+        return status_in(status, self.failure_statuses)
 
     def ignores(self, status: int) -> bool:
         """Whether an answer with this HTTP status says nothing about the agent; it wins."""
-        return _matches(status, self.ignored_statuses)
+        return status_in(status, self.ignored_statuses)
 
 
-def _matches(status: int, classes: Sequence[str]) -> bool:
+def status_in(status: int, classes: Sequence[str]) -> bool:
+    """Whether an HTTP status is among statuses like 503 and classes like 5xx."""
     return bool(classes) and (str(status) in classes or f"{status // 100}xx" in classes)
 
 
@@ -242,7 +246,16 @@ def _is_header(value: str) -> bool:
     return value.isascii() and value.isprintable() and value == value.strip()
 
 
-def _checked_statuses(name: str, statuses: Any) -> tuple[str, ...]:
+def checked_statuses(name: str, statuses: Any) -> tuple[str, ...]:
+    """Statuses and classes of them, as texts.
+
+    Args:
+        name: of the setting, for the error.
+        statuses: like 503, "503" or "5xx".
+
+    Raises:
+        ConfigError: one is none.
+    """
     allowed = "statuses like 503 or classes like 5xx"
     if isinstance(statuses, str) or not isinstance(statuses, Sequence):
         raise ConfigError(name, statuses, allowed)

@@ -95,6 +95,14 @@ class AgentRemoved(Struct, frozen=True, array_like=True, tag=6):
     reason: str = ""
 
 
+class ShadowSet(Struct, frozen=True, array_like=True, tag=7):
+    """Other settings are folded beside the agent's own from here on, or none any more."""
+
+    settings: dict[str, Any]  # by name, what would be others; empty: no shadow
+    actor: str = ""
+    reason: str = ""
+
+
 class UnknownEvent(Struct, frozen=True):
     """An event of a kind this version does not know; carried, never folded."""
 
@@ -109,7 +117,7 @@ class UnreadableEvent(Struct, frozen=True):
     error: str
 
 
-Event = Outcome | ProbeStarted | ConfigChanged | OverrideSet | Tick | AgentRemoved
+Event = Outcome | ProbeStarted | ConfigChanged | OverrideSet | Tick | AgentRemoved | ShadowSet
 """The kinds this version writes."""
 
 AnyEvent = Event | UnknownEvent | UnreadableEvent

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Annotated
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from fuseline.core.errors import ConfigError
+from fuseline.core.rules import Rule, rules_of
 
 FOREVER = 0
 """Value of a setting under which nothing goes."""
@@ -66,6 +68,51 @@ class Retention(Struct, frozen=True, kw_only=True):
             _check(variable, field.name, value)
             values[field.name] = value
         return cls(**values)  # type: ignore[arg-type]
+
+
+class AgentRetention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long outcomes of one agent are kept; null: as the processes that project are set.
+
+    Raises:
+        ConfigError: a value is not allowed.
+    """
+
+    outcomes: Annotated[
+        Annotated[int, Meta(ge=0, le=1_000_000_000)] | None,
+        Meta(description="entries of the log that are kept at most; 0: all of them"),
+    ] = None
+    days: Annotated[
+        Annotated[float, Meta(ge=0.0, le=36_500.0)] | None,
+        Meta(description="age in days at which outcomes go; 0: never"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        for name, rule in AGENT_RULES.items():
+            value = getattr(self, name)
+            if value is not None:
+                msgspec.structs.force_setattr(self, name, rule.check(value, f"retention.{name}"))
+
+    @property
+    def given(self) -> dict[str, float]:
+        """What is not left to the processes that project, by name."""
+        values = {name: getattr(self, name) for name in self.__struct_fields__}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def over(self, usual: Retention) -> Retention:
+        """What is kept of the agent."""
+        return msgspec.structs.replace(
+            usual,
+            outcomes=usual.outcomes if self.outcomes is None else self.outcomes,
+            outcome_days=usual.outcome_days if self.days is None else self.days,
+        )
+
+
+# Null is no value of its own here, but no word at all.
+AGENT_RULES: dict[str, Rule] = {
+    name: msgspec.structs.replace(rule, nullable=False)
+    for name, rule in rules_of(AgentRetention).items()
+}
+"""Every field of `AgentRetention` with what it accepts."""
 
 
 def _check(said: str, name: str, value: object) -> None:

@@ -13,7 +13,8 @@ from fuseline.core.agent import differences
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import AgentNotFoundError, RevisionConflictError
-from fuseline.core.events import AgentRemoved, ConfigChanged, OverrideSet
+from fuseline.core.events import AgentRemoved, ConfigChanged, OverrideSet, ShadowSet
+from fuseline.core.retention import AgentRetention
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys, ShardKeys
@@ -41,12 +42,15 @@ def decode_record(name: str, stored: bytes) -> AgentRecord:
         config=CircuitBreakerConfig.from_wire(fields.config),
         revision=int(revision),
         endpoint=None if fields.endpoint is None else Endpoint.from_wire(fields.endpoint),
+        retention=AgentRetention(**fields.about.get("retention", {})),
         **{name: value for name, value in fields.about.items() if name in _ABOUT},
     )
 
 
 def _encode_record(record: AgentRecord) -> bytes:
     about = {name: value for name in _ABOUT if (value := getattr(record, name))}
+    if record.retention.given:
+        about["retention"] = record.retention.given
     if record.given is not None:
         about["given"] = record.given
     endpoint = record.endpoint.to_wire() if record.endpoint else None
@@ -221,8 +225,10 @@ def _check(reply: list[bytes], name: str, revision: int) -> None:
     )
 
 
-async def override(backend: Backend, name: str, event: OverrideSet) -> str:
+async def override(backend: Backend, name: str, event: OverrideSet | ShadowSet) -> str:
     """Writes an operator's word into the agent's log; returns its id.
+
+    That is one over the circuit, or over the shadow beside it.
 
     Raises:
         AgentNotFoundError: the agent is not registered.

@@ -8,8 +8,6 @@ from time import monotonic
 from typing import Any
 
 from redis.asyncio.connection import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import NoPermissionError, ResponseError
 
 from fuseline.core.errors import (
@@ -20,8 +18,13 @@ from fuseline.core.errors import (
     NamespaceMismatchError,
 )
 from fuseline.events import library
+from fuseline.events.address import Topology, connection_arguments, parse_address, redact
 from fuseline.events.clock import ServerClock
-from fuseline.events.settings import BackendSettings, redact
+from fuseline.events.cluster import ClusterWire
+from fuseline.events.nodes import Nodes
+from fuseline.events.older import Older
+from fuseline.events.sentinel import make_master_pool
+from fuseline.events.settings import BackendSettings
 from fuseline.events.wire import Command, Wire, translate
 
 
@@ -38,7 +41,12 @@ class Backend:
         self.clock = ServerClock()
         self.server = "unknown"  # e.g. "valkey 9.1.2"
         self.incarnation = ""  # changes when the namespace's data is made anew
+        self.older: Older | None = None  # where entries are that were trimmed, if known
         self._wires: list[Wire] = []
+        self._address = parse_address(url)
+        self._nodes: Nodes | None = None
+        if self._address.topology == "cluster":
+            self._nodes = Nodes(self._address, settings.timeout_seconds)
         self.wire = self.make_wire()
 
     @classmethod
@@ -74,16 +82,15 @@ class Backend:
     def make_wire(self, block_seconds: float = 0.0) -> Wire:
         """A connection of its own; one that blocks for `block_seconds` waits that much longer."""
         timeout = self.settings.timeout_seconds
-        pool = ConnectionPool.from_url(
-            self.url,
-            socket_timeout=None,  # see Wire: one deadline of ours
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-            client_name="fuseline",
-            driver_info=None,  # CLIENT SETINFO is refused by older servers and by narrow ACLs
-        )
-        wire = Wire(pool, timeout + block_seconds, blocks=block_seconds > 0)
+        wire: Wire
+        if self._nodes is not None:
+            wire = ClusterWire(self._nodes, timeout, block_seconds)
+        else:
+            if self._address.topology == "sentinel":
+                pool = make_master_pool(self._address, timeout)
+            else:
+                pool = ConnectionPool(**connection_arguments(self._address.server, timeout))
+            wire = Wire(pool, timeout + block_seconds, blocks=block_seconds > 0)
         self._wires.append(wire)
         return wire
 
@@ -97,6 +104,20 @@ class Backend:
         """Closes all wires."""
         for wire in self._wires:
             await wire.close()
+
+    @property
+    def topology(self) -> Topology:
+        """What stands behind the URL."""
+        return self._address.topology
+
+    @property
+    def moves(self) -> int:
+        """How often a part of the keys has come under another server while this ran.
+
+        It may lack what the one before had acknowledged. On a cluster alone; elsewhere connections
+        end when that happens.
+        """
+        return self._nodes.moves if self._nodes is not None else 0
 
     @property
     def commands_sent(self) -> int:
@@ -121,28 +142,35 @@ class Backend:
         calls: Sequence[tuple[str, Sequence[str], Sequence[str | bytes | int | float]]],
         wire: Wire | None = None,
     ) -> list[Any]:
-        """Calls several functions in one go; error replies stand in the list as exceptions."""
+        """Calls several functions in one go; error replies stand in the list as exceptions.
+
+        So do, on a cluster, the calls of a node that does not answer, while others do.
+        """
         wire = wire or self.wire
         commands: list[Command] = [
             ("FCALL", library.function(name), len(keys), *keys, *args) for name, keys, args in calls
         ]
-        replies = await wire.call_many(commands)
+        replies = await wire.call_some(commands)
         if lost := [n for n, reply in enumerate(replies) if _is_lost(reply)]:
             await self.load_functions()
-            again = await wire.call_many([commands[n] for n in lost])
+            again = await wire.call_some([commands[n] for n in lost])
             for n, reply in zip(lost, again, strict=True):
                 replies[n] = reply
         return replies
 
     async def load_functions(self) -> None:
-        """Loads the library unless the server has this build or a newer one."""
-        (reply,) = await self.wire.call_many([("FCALL", library.function("build"), 0)])
+        """Loads the library unless the server has this build or a newer one; on each server."""
+        for wire in await self.wire.each():
+            await self._load_functions(wire)
+
+    async def _load_functions(self, wire: Wire) -> None:
+        (reply,) = await wire.call_many([("FCALL", library.function("build"), 0)])
         if isinstance(reply, int) and reply >= library.BUILD:
             return
         if isinstance(reply, Exception) and not _is_lost(reply):
             raise translate(reply) from reply
         load: Command = ("FUNCTION", "LOAD", "REPLACE", library.source())
-        (reply,) = await self.wire.call_many([load])
+        (reply,) = await wire.call_many([load])
         if isinstance(reply, NoPermissionError):
             raise BackendUnavailableError(
                 f"the server has no functions of Fuseline of build {library.BUILD} or newer, and "

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 6
+BUILD = 7
 
 _PARTS = (
     *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep", "retention"),

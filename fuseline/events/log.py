@@ -19,6 +19,7 @@ from fuseline.events.codec import (
     parse_id,
 )
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import read_stream
 from fuseline.events.wire import Wire
 
 Entry = tuple[int, int, AnyEvent]
@@ -83,8 +84,7 @@ async def read(
     wire: Wire | None = None,
 ) -> list[Entry]:
     """Up to `count` entries with ids from `start` to `end`, both included; "(id" excludes."""
-    wire = wire or backend.wire
-    return parse_entries(await wire.call("XRANGE", agent.events, start, end, "COUNT", count))
+    return parse_entries(await read_stream(backend, agent, "events", start, end, count, wire=wire))
 
 
 async def read_all(
@@ -95,17 +95,17 @@ async def read_all(
     The server looks for the next page while this one is decoded and used. Close it
     (`contextlib.aclosing`) where it may not be read to its end.
     """
-    wire = wire or backend.wire
 
-    def ask(start: str | bytes) -> asyncio.Task[list[Any]]:
-        return asyncio.create_task(wire.call("XRANGE", agent.events, start, end, "COUNT", _PAGE))
+    def ask(start: str) -> asyncio.Task[list[Any]]:
+        page = read_stream(backend, agent, "events", start, end, _PAGE, wire=wire)
+        return asyncio.create_task(page)
 
     asked = ask(start)
     try:
         while raw := await asked:
             is_last = len(raw) < _PAGE
             if not is_last:
-                asked = ask(b"(" + raw[-1][0])
+                asked = ask(f"({raw[-1][0].decode()}")
                 await asyncio.sleep(0)  # so that it is sent before anything is decoded
             yield parse_entries(raw)
             if is_last:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit, urlunsplit
 
 from msgspec import Struct
 
 from fuseline.core.errors import ConfigError
+from fuseline.events.address import parse_address
 from fuseline.events.keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, Keys
-
-_SCHEMES = ("redis", "rediss", "unix")
 
 
 class BackendSettings(Struct, frozen=True, kw_only=True):
     """How to reach the log.
 
     Attributes:
-        url: `redis://`, `rediss://` or `unix://`; None means the embedded server.
+        url: `redis://`, `rediss://`, `unix://`, `redis+sentinel://` or `redis+cluster://`; None
+            means the embedded server.
         namespace: prefix of every key.
         shards: number of shards; fixed when a namespace is made.
         timeout_seconds: the longest wait for a connection or a reply.
@@ -64,32 +63,11 @@ class BackendSettings(Struct, frozen=True, kw_only=True):
 
 
 def check_url(url: str | None) -> str | None:
-    """Returns the URL if its scheme is one that is supported.
+    """Returns the URL if it is one that is supported.
 
     Raises:
-        ConfigError: under the name REDIS_URL, the password left out.
+        ConfigError: under the name REDIS_URL, passwords left out.
     """
-    if url is None:
-        return None
-    allowed = "a URL like redis://host:6379/0, rediss://... or unix:///path/to/server.sock"
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        raise ConfigError("REDIS_URL", redact(url), allowed) from None
-    if parts.scheme not in _SCHEMES or not (parts.hostname or parts.path):
-        raise ConfigError("REDIS_URL", redact(url), allowed)
+    if url is not None:
+        parse_address(url)
     return url
-
-
-def redact(url: str) -> str:
-    """The URL without its password."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "(unreadable)"
-    user, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return url
-    name, colon, _ = user.partition(":")
-    return urlunsplit(parts._replace(netloc=f"{name}{colon and ':***'}@{host}"))

@@ -77,6 +77,13 @@ class Wire:
                 instruments.operation_duration.record(monotonic() - began, _about(commands[0]))
             return replies
 
+    # Behind this wire is one server: all get their answers, or nobody does. See `ClusterWire`.
+    call_some = call_many
+
+    async def each(self) -> list[Wire]:
+        """A wire to each server that holds a part of the keys."""
+        return [self]
+
     async def _exchange(self, commands: Sequence[Command]) -> list[Any]:
         connection = self._connection
         packed = b"".join(map(hiredis.pack_command, commands))  # type: ignore[arg-type]
@@ -113,6 +120,8 @@ def _attributes(name: str) -> Mapping[str, str]:
 
 def translate(error: Exception) -> BackendError:
     """Turns an error of redis-py into ours, with what to do about it."""
+    if isinstance(error, BackendError):
+        return error
     if isinstance(error.__cause__, redis_errors.RedisError):
         error = error.__cause__  # while connecting, redis-py wraps what the server has said
     text = str(error)
@@ -121,6 +130,10 @@ def translate(error: Exception) -> BackendError:
     ):
         return BackendUnavailableError(
             f"the server refuses this user: {text.rstrip('.')}; check user and password in the URL"
+        )
+    if isinstance(error, redis_errors.MovedError):
+        return IncompatibleServerError(
+            "the server is a node of a cluster; use redis+cluster:// in the URL"
         )
     if isinstance(error, redis_errors.TimeoutError | TimeoutError) or text.startswith("Timeout "):
         return BackendUnavailableError(f"the server does not answer in time: {text}")

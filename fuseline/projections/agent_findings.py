@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from redis.exceptions import ResponseError
@@ -58,8 +59,10 @@ async def lag(backend: Backend, agents: list[AgentKeys]) -> Finding:
     """How many events wait to be folded, and for how long."""
     behind: list[AgentKeys] = []
     ahead: list[str] = []
-    for start in range(0, len(agents), 500):
-        page = agents[start : start + 500]
+    shards: dict[int, list[AgentKeys]] = {}
+    for agent in agents:
+        shards.setdefault(agent.shard, []).append(agent)
+    for page in (p for mine in shards.values() for p in _pages(mine)):
         keys = [key for agent in page for key in (agent.circuit, agent.events)]
         reply = await backend.fcall("sweep", keys, ())
         for index, verdict in zip(reply[::2], reply[1::2], strict=True):
@@ -142,6 +145,11 @@ async def memory(backend: Backend, agents: list[AgentKeys]) -> Finding:
         return Finding("memory", Level.OK, "no agents yet")
     parts = (f"{field} {_size(total / len(sample))}" for field, total in totals.items())
     return Finding("memory", Level.OK, f"per agent: {', '.join(parts)}")
+
+
+def _pages(agents: list[AgentKeys]) -> Iterator[list[AgentKeys]]:
+    for start in range(0, len(agents), 500):
+        yield agents[start : start + 500]
 
 
 def _text(reply: Any) -> str:

@@ -9,6 +9,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import older_begin
 from fuseline.projections.buckets import check_range
 from fuseline.projections.history import changes, last_change
 from fuseline.projections.origin import load_origin
@@ -98,6 +99,9 @@ def _check_limit(limit: int) -> None:
 async def _kept_ms(backend: Backend, agent: AgentKeys, until_ms: int) -> int:
     """From when on the history of a range is kept; 0: from its start, or not at all."""
     kept_ms = (await load_origin(backend, agent)).history_ms
+    older = await older_begin(backend, agent, "history") if kept_ms else None
+    if older is not None:
+        kept_ms = older[0]
     return kept_ms if kept_ms < until_ms else 0
 
 

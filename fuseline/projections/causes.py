@@ -11,6 +11,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry
+from fuseline.events.older import MAX_SEQ, Id, id_before, older_begin
 from fuseline.projections.contributions import (
     counts,
     in_window,
@@ -22,7 +23,7 @@ from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes
 from fuseline.projections.origin import load_origin
 from fuseline.projections.revisions import ConfigBook
-from fuseline.projections.scanning import MAX_SEQ, Id, id_before, scan
+from fuseline.projections.scanning import scan
 from fuseline.projections.spans import read_back, read_spans
 from fuseline.projections.timeline import Item, Kind, newest_first
 
@@ -165,7 +166,9 @@ class Causes:
         successes = sum(isinstance(e, Outcome) and not e.result for _, _, e in found)
         self.complete = self.complete and successes == change.figures.probe_successes
         origin = await load_origin(self._backend, self._agent)
-        if origin.position >= (begun.at_ms, 0):  # the round began before what is kept
+        older = await older_begin(self._backend, self._agent)
+        kept_after = origin.position if older is None else older
+        if kept_after >= (begun.at_ms, 0):  # the round began before what is kept
             self.complete = False
         return found
 

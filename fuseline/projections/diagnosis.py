@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator
-from time import monotonic
 
 from fuseline.core.errors import BackendError
-from fuseline.events import library
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import translate
 from fuseline.projections.agent_findings import key_types, lag, memory, set_aside
 from fuseline.projections.findings import Finding, Level
-
-_CLOCK_WARNING_SECONDS = 2.0
+from fuseline.projections.server_findings import clock, functions, persistence, replication
 
 
 async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
@@ -25,10 +21,14 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
         BackendUnavailableError: the server went away meanwhile.
     """
     yield Finding("server", Level.OK, backend.server)
-    yield await _functions(backend)
-    for finding in await _persistence(backend):
+    for finding in await functions(backend):
         yield finding
-    yield await _clock(backend)
+    for finding in await persistence(backend):
+        yield finding
+    for finding in await replication(backend):
+        yield finding
+    for finding in await clock(backend):
+        yield finding
     for finding in await _leases(backend):
         yield finding
     agents: list[AgentKeys] = []
@@ -45,96 +45,6 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
     )
     for look in (key_types, lag, set_aside, memory):
         yield await look(backend, agents)
-
-
-async def _functions(backend: Backend) -> Finding:
-    build = await backend.fcall("build", (), ())
-    text = f"library {library.LIBRARY_NAME}, build {build}"
-    if build > library.BUILD:
-        return Finding(
-            "functions",
-            Level.WARNING,
-            f"{text}; this process knows build {library.BUILD}",
-            "upgrade fuseline here: a newer release is at work on this server",
-        )
-    return Finding("functions", Level.OK, text)
-
-
-async def _persistence(backend: Backend) -> list[Finding]:
-    settings = {}
-    for name in ("appendonly", "appendfsync", "maxmemory", "maxmemory-policy"):
-        (reply,) = await backend.wire.call_many([("CONFIG", "GET", name)])
-        if isinstance(reply, Exception):
-            return [
-                Finding(
-                    "persistence",
-                    Level.WARNING,
-                    f"the settings cannot be read: {reply}",
-                    "check appendonly yes, appendfsync everysec, maxmemory-policy noeviction",
-                )
-            ]
-        settings[name] = reply[1].decode() if reply else ""
-    findings = []
-    if settings["appendonly"] == "yes":
-        sync = settings["appendfsync"]
-        text = f"appendonly yes, appendfsync {sync}"
-        if sync == "no":
-            findings.append(
-                Finding(
-                    "persistence",
-                    Level.WARNING,
-                    text,
-                    "CONFIG SET appendfsync everysec; now a crash may lose half a minute of events",
-                )
-            )
-        else:
-            findings.append(Finding("persistence", Level.OK, text))
-    else:
-        findings.append(
-            Finding(
-                "persistence",
-                Level.WARNING,
-                "appendonly no: a restart of the server loses the log",
-                "CONFIG SET appendonly yes, and put it into the server's configuration",
-            )
-        )
-    policy, limit = settings["maxmemory-policy"], settings["maxmemory"]
-    if limit not in ("", "0") and policy != "noeviction":
-        findings.append(
-            Finding(
-                "eviction",
-                Level.PROBLEM,
-                f"maxmemory {limit} with maxmemory-policy {policy}: keys of the log may vanish",
-                "CONFIG SET maxmemory-policy noeviction",
-            )
-        )
-    else:
-        text = f"maxmemory-policy {policy}, maxmemory {limit if limit != '0' else 'unlimited'}"
-        findings.append(Finding("eviction", Level.OK, text))
-    return findings
-
-
-async def _clock(backend: Backend) -> Finding:
-    trips: list[float] = []
-    server_ms = wall_ms = 0.0
-    for _ in range(5):
-        sent, wall = monotonic(), time.time()
-        reply = await backend.wire.call("TIME")
-        trip = monotonic() - sent
-        if not trips or trip < min(trips):
-            server_ms = int(reply[0]) * 1000 + int(reply[1]) / 1000
-            wall_ms = (wall + trip / 2) * 1000
-        trips.append(trip)
-    offset = (wall_ms - server_ms) / 1000
-    text = f"round trip {min(trips) * 1000:.2f} ms, this machine's clock is {offset:+.3f} s off"
-    if abs(offset) > _CLOCK_WARNING_SECONDS:
-        return Finding(
-            "clock",
-            Level.WARNING,
-            text,
-            "circuits do not mind, but times you compare with other logs will not match: run NTP",
-        )
-    return Finding("clock", Level.OK, text)
 
 
 async def _leases(backend: Backend) -> list[Finding]:

@@ -13,7 +13,9 @@ from fuseline.core.circuit import (
     Circuit,
     CircuitState,
     ConfigApplied,
+    Figures,
     ModeChanged,
+    ShadowTransition,
     Transition,
 )
 from fuseline.core.config import CircuitBreakerConfig
@@ -107,6 +109,8 @@ def item_document(
     document["why"] = explain(content, config)
     if isinstance(content, Transition):
         return document | _transition(content, config, worker)
+    if isinstance(content, ShadowTransition):
+        return document | _would_be(content)
     fields: Document = msgspec.to_builtins(msgspec.structs.asdict(content))
     fields.pop("at_ms")
     if isinstance(content, ModeChanged):
@@ -128,11 +132,7 @@ def _transition(
         "epoch": change.epoch,
         "revision": change.revision,
         "event_id": change.event_id or None,
-        "figures": {
-            name: round(value, 6)
-            for name, value in msgspec.structs.asdict(change.figures).items()
-            if value is not None
-        },
+        "figures": _figures(change.figures),
         "thresholds": None
         if config is None
         else {
@@ -152,6 +152,26 @@ def _transition(
         "actor": change.actor or None,
         "reason": change.reason or None,
         **_origin(change.worker, change.trace, worker),
+    }
+
+
+def _would_be(change: ShadowTransition) -> Document:
+    return {
+        "from": change.from_state.value,
+        "to": change.to_state.value,
+        "cause": change.cause.value,
+        "event_id": change.event_id or None,
+        "figures": _figures(change.figures),
+        "open_until": iso(change.open_until_ms),
+        "known": change.known,
+    }
+
+
+def _figures(figures: Figures) -> Document:
+    return {
+        name: round(value, 6)
+        for name, value in msgspec.structs.asdict(figures).items()
+        if value is not None
     }
 
 

@@ -9,10 +9,10 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import MAX_SEQ, read_stream
 from fuseline.projections.causes import Causes
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
-from fuseline.projections.scanning import MAX_SEQ
 from fuseline.projections.timeline import Item, item_of, read_change
 from fuseline.projections.workers import WorkerNames
 
@@ -96,7 +96,7 @@ async def _find(backend: Backend, agent: AgentKeys, transition: str | int) -> It
     if dash:
         if max(int(ms), int(seq)) > MAX_SEQ:
             raise ConfigError("transition", transition, allowed)
-        raw = await backend.wire.call("XRANGE", agent.history, text, text)
+        raw = await read_stream(backend, agent, "history", text, text, 1)
         item = read_change(raw[0]) if raw else None
         is_known = item is not None and isinstance(item.content, Transition | ModeChanged)
         return item if is_known else None

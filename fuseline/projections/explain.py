@@ -10,6 +10,8 @@ from fuseline.core.circuit import (
     Figures,
     ModeChanged,
     Rebuilt,
+    ShadowChanged,
+    ShadowTransition,
     Transition,
 )
 from fuseline.core.config import CircuitBreakerConfig
@@ -36,6 +38,10 @@ def explain(change: Change, config: CircuitBreakerConfig | None) -> str:
         return f"settings changed to revision {change.revision}{_by(change.actor, change.reason)}"
     if isinstance(change, EventSetAside):
         return f"event {change.event_id} cannot be read and was set aside: {change.error}"
+    if isinstance(change, ShadowChanged):
+        return _shadow(change)
+    if isinstance(change, ShadowTransition):
+        return _would_be(change)
     assert isinstance(change, Rebuilt)
     return (
         f"folded anew from the log up to {change.event_id or 'its start'} "
@@ -119,6 +125,35 @@ def _mode(change: ModeChanged) -> str:
     if change.until_ms:
         limit = f" for {seconds((change.until_ms - change.at_ms) / 1000)}"
     return f"forced {word}{limit}{_by(change.actor, change.reason)}"
+
+
+def _shadow(change: ShadowChanged) -> str:
+    by = _by(change.actor, change.reason)
+    if not change.settings:
+        return f"the shadow ends{by}"
+    settings = ", ".join(f"{name} {_value(value)}" for name, value in change.settings.items())
+    return f"a shadow is folded along with {settings}{by}"
+
+
+def _value(value: object) -> str:
+    return "off" if value is None else str(value).lower() if isinstance(value, bool) else f"{value}"
+
+
+def _would_be(change: ShadowTransition) -> str:
+    figures, moved = change.figures, change.to_state.value.replace("_", " ")
+    match change.cause:
+        case Cause.CONSECUTIVE_FAILURES:
+            cause = f"{_count(figures.consecutive_failures, 'failure')} in a row"
+        case Cause.FAILURE_RATE:
+            cause = _rate(figures.failures, figures.calls, "failed", None)
+        case Cause.SLOW_CALL_RATE:
+            cause = _rate(figures.slow, figures.calls, "were slow", None)
+        case Cause.OPEN_TIME_OVER:
+            cause = "the open time is over"
+        case _:
+            cause = change.cause.value.replace("_", " ")
+    unless = "" if change.known else "; unless calls that nobody saw had gone otherwise"
+    return f"the shadow would be {moved}: {cause}{unless}"
 
 
 def _by(actor: str, reason: str) -> str:

@@ -35,7 +35,8 @@ class FeedReader:
         backend: the namespace.
         on_view: called with the agent, its circuit, and whether it was folded anew (then it may
             stand at an earlier checkpoint than before and counts nevertheless).
-        on_gap: called with a shard whose feed has been missed in part; load its circuits again.
+        on_gap: called with a shard whose feed has been missed in part, or that may have lost
+            something: its server was away, or is another by now. Load its circuits again.
         on_health: called with whether the server answers and which shards nobody projects,
             whenever that changes.
     """
@@ -54,6 +55,8 @@ class FeedReader:
         self._health: tuple[bool, frozenset[int]] = (True, frozenset())
         self._projected_at = [monotonic()] * len(backend.keys.shards)
         self._checked_at = 0.0
+        self._unsure = False  # the server was away since the last check
+        self._moves = backend.moves
 
     async def start(self) -> None:
         """Notes where the feeds end now; what comes later is handed on by `run`."""
@@ -65,7 +68,8 @@ class FeedReader:
         try:
             while True:
                 try:
-                    if monotonic() - self._checked_at >= BLOCK_SECONDS:
+                    moved = self._moves != self._backend.moves
+                    if moved or monotonic() - self._checked_at >= BLOCK_SECONDS:
                         await self._check()
                     await self._read()
                     attempt = 0
@@ -74,6 +78,7 @@ class FeedReader:
                         _log.warning("server_away", error=str(error))
                     self._report(available=False, unprojected=self._health[1])
                     self._checked_at = 0.0
+                    self._unsure = True
                     await anyio.sleep(_RETRY_SECONDS[min(attempt, len(_RETRY_SECONDS) - 1)])
                     attempt += 1
         finally:
@@ -107,7 +112,13 @@ class FeedReader:
                 self._on_view(values[b"a"].decode(), circuit, anew)
 
     async def _check(self) -> None:
-        """Notices a feed that went back (the server lost data) and shards nobody projects."""
+        """Notices a feed that went back (the server lost data) and shards nobody projects.
+
+        A server that takes over from another may lack the last of what that one had acknowledged,
+        and the feeds need not show it: they may have grown again, or lack nothing themselves.
+        """
+        moves = self._backend.moves
+        unsure = self._unsure or moves != self._moves
         await self._backend.learn_time(self._wire)
         now = monotonic()
         # Ends alone do not tell: by now a feed made anew may be as long as the old one was.
@@ -117,9 +128,11 @@ class FeedReader:
                 _log.warning("feed_went_back", shard=shard)
                 self._positions[shard] = end
                 self._on_gap(shard)
+            elif unsure:
+                self._on_gap(shard)
         for shard in await projected_shards(self._backend, self._wire):
             self._projected_at[shard] = now
-        self._checked_at = now
+        self._checked_at, self._unsure, self._moves = now, False, moves
         unprojected = frozenset(
             shard
             for shard, seen in enumerate(self._projected_at)

@@ -22,6 +22,7 @@ from fuseline.projections.origin import load_origin
 from fuseline.projections.reading import Wave, read_wave
 from fuseline.projections.replay import refold
 from fuseline.projections.rollups import replace_counts
+from fuseline.projections.shadow_codec import encode_shadow
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.store import Commit, commit_call, load_counted
 from fuseline.telemetry import instruments
@@ -219,7 +220,7 @@ class Folding:
         for agent, counted in zip(agents, found, strict=True):
             if counted is None:
                 origin = await load_origin(self._backend, agent, self._wire)
-                shard.put(agent.name, origin.circuit, origin.tally, stored=False)
+                shard.put(agent.name, origin.circuit, origin.tally, origin.shadow, stored=False)
             else:
                 shard.put(agent.name, *counted, stored=True)
                 unsure = shard.unsure.pop(agent.name, None)
@@ -249,10 +250,11 @@ class Folding:
         if stale is None:
             shard.lost = True
             return
-        shard.put(agent.name, circuit, tally, stored=stored is not None)
+        shard.put(agent.name, circuit, tally, replay.shadow, stored=stored is not None)
         commit = Commit(
-            agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale
-        )
+            agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale,
+            shadow=encode_shadow(replay.shadow),
+        )  # fmt: skip
         await self._commit([(shard, commit)], monotonic())
 
     async def _take_back(self, shard: ShardProjection, agent: AgentKeys, stored: str) -> bool:
@@ -314,6 +316,8 @@ class Folding:
         for (shard, listed), reply in zip(chunks, replies, strict=True):
             if isinstance(reply, Exception):
                 _reload(shard, listed)
+                if isinstance(reply, BackendUnavailableError):
+                    shard.unsure.update((commit.agent.name, commit) for commit in listed)
                 failed = reply
             elif reply[0] == b"FENCED":
                 shard.lost = True

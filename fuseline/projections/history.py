@@ -14,7 +14,7 @@ from msgspec import Struct
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.projections.scanning import Id, id_before
+from fuseline.events.older import Id, id_before, read_stream
 from fuseline.projections.timeline import Item, Kind, Position, read_change
 
 _PAGE = 200
@@ -29,7 +29,7 @@ async def last_change(backend: Backend, agent: AgentKeys, until_ms: int | None) 
         WrongKeyTypeError: the history is no stream.
     """
     end = "+" if until_ms is None else str(until_ms)
-    last = await backend.wire.call("XREVRANGE", agent.history, end, "-", "COUNT", 1)
+    last = await read_stream(backend, agent, "history", "-", end, 1, newest_first=True)
     found = parse_id(last[0][0]) if last else (0, 0)
     if until_ms is None:
         return found
@@ -38,7 +38,7 @@ async def last_change(backend: Backend, agent: AgentKeys, until_ms: int | None) 
     low, high = max(until_ms, found[0]), parse_id(newest[0][0])[0] + 1 if newest else 0
     while low < high:
         middle = (low + high) // 2
-        raw = await backend.wire.call("XRANGE", agent.history, middle, "+", "COUNT", 1)
+        raw = await read_stream(backend, agent, "history", str(middle), "+", 1)
         if raw and _took_effect(raw[0], until_ms):
             found = parse_id(raw[0][0])
             low = found[0] + 1
@@ -46,7 +46,7 @@ async def last_change(backend: Backend, agent: AgentKeys, until_ms: int | None) 
             high = middle
     while True:
         start = f"({found[0]}-{found[1]}"
-        raw = await backend.wire.call("XRANGE", agent.history, start, "+", "COUNT", _PAGE)
+        raw = await read_stream(backend, agent, "history", start, "+", _PAGE)
         later = [parse_id(entry[0]) for entry in raw if _took_effect(entry, until_ms)]
         if not later:
             return found
@@ -129,11 +129,9 @@ async def changes(
     if low >= high:
         return
     while True:
-        raw: list[Any]
-        if newest_first:
-            raw = await backend.wire.call("XREVRANGE", agent.history, end, start, "COUNT", page)
-        else:
-            raw = await backend.wire.call("XRANGE", agent.history, start, end, "COUNT", page)
+        raw = await read_stream(
+            backend, agent, "history", start, end, page, newest_first=newest_first
+        )
         for entry in raw:
             item = read_change(entry)
             if item is not None:

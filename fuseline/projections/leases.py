@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from time import monotonic
 
-from fuseline.core.errors import BackendError
+from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import ShardKeys
 from fuseline.events.wire import Wire
@@ -15,6 +15,9 @@ LEASE_MS = 2000
 """How long a lease lasts without renewal. A dead owner is replaced within this and one round."""
 
 RENEW_SECONDS = 0.5
+
+SILENT_SECONDS = 3.0
+"""Without an answer to a renewal for this long, whoever keeps leases says that it is not ready."""
 
 _log = get_logger("projector")
 
@@ -37,14 +40,35 @@ async def projected_shards(backend: Backend, wire: Wire) -> set[int]:
     return {shard.shard for shard, held in zip(shards, replies, strict=True) if held == 1}
 
 
+def silence(answered: float | None) -> list[str]:
+    """Why a process that keeps leases is not ready, as far as its server is concerned.
+
+    Args:
+        answered: when the server last answered a renewal, as `monotonic` says; None: not yet.
+    """
+    if answered is None:
+        return ["starting: no lease has been asked for yet"]
+    silent = monotonic() - answered
+    if silent > SILENT_SECONDS:
+        return [f"server away: it last answered {silent:.0f} s ago"]
+    return []
+
+
 class Leases:
-    """Takes free leases of all shards and keeps those it has."""
+    """Takes free leases of all shards and keeps those it has.
+
+    Attributes:
+        answered: when the server last answered, as `monotonic` says; None: not yet.
+        refused: shards whose lease could not even be asked for, in the last round.
+    """
 
     def __init__(self, backend: Backend, owner: str, wire: Wire) -> None:
         self._backend = backend
         self.wire = wire
         self.owner = owner
         self.tokens: dict[int, int] = {}
+        self.answered: float | None = None
+        self.refused: list[int] = []
         self._renewed: dict[int, float] = {}
 
     async def renew(self) -> tuple[list[int], list[int]]:
@@ -55,11 +79,14 @@ class Leases:
             [lease_call(keys, self.owner, self.tokens.get(keys.shard, 0)) for keys in shards],
             self.wire,
         )
-        won, lost = [], []
+        won, lost, refused = [], [], []
         for keys, reply in zip(shards, replies, strict=True):
             token = reply if isinstance(reply, int) else 0
             held = self.tokens.get(keys.shard)
+            if isinstance(reply, BackendUnavailableError):
+                continue  # one server of a cluster: as if none had answered
             if isinstance(reply, Exception):
+                refused.append(keys.shard)
                 _log.error("lease_refused", shard=keys.shard, error=str(reply))
             if held and token != held:
                 self.drop(keys.shard)
@@ -69,6 +96,7 @@ class Leases:
                 won.append(keys.shard)
             if token:
                 self._renewed[keys.shard] = sent
+        self.answered, self.refused = monotonic(), refused
         return won, lost
 
     def drop(self, shard: int) -> None:

@@ -14,14 +14,16 @@ from msgspec import Struct, field
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.core.fold import initial
+from fuseline.core.what_if.shadow import Shadow
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Command, Wire
 from fuseline.projections.codec import decode_circuit, encode_circuit
+from fuseline.projections.shadow_codec import decode_shadow, encode_shadow
 from fuseline.projections.tally import UNITS, Tally, decode_tally, encode_tally
 
-_FIELDS = ("at", "blob", "tally", "trimmed", "begun", "cuts", "history")
+_FIELDS = ("at", "blob", "tally", "trimmed", "begun", "cuts", "history", "shadow")
 _cuts = msgspec.msgpack.Decoder(list[int])
 
 
@@ -36,6 +38,7 @@ class Origin(Struct):
         begun_ms: time of the first entry there ever was; 0: not known, nothing was trimmed.
         cuts: for each of `UNITS` the time before which its counts were deleted.
         history_ms: time before which the history was deleted.
+        shadow: that stood beside the circuit.
     """
 
     at: str = ""
@@ -45,6 +48,7 @@ class Origin(Struct):
     begun_ms: int = 0
     cuts: list[int] = field(default_factory=lambda: [0] * len(UNITS))
     history_ms: int = 0
+    shadow: Shadow | None = None
 
     @property
     def position(self) -> tuple[int, int]:
@@ -59,6 +63,7 @@ class Origin(Struct):
             "tally", encode_tally(self.tally),
             "begun", self.begun_ms,
             "cuts", msgspec.msgpack.encode(self.cuts),
+            "shadow", encode_shadow(self.shadow),
         ]  # fmt: skip
 
 
@@ -90,6 +95,7 @@ def _origin(
     begun: bytes | None,
     cuts: bytes | None,
     history: bytes | None,
+    shadow: bytes | None,
 ) -> Origin:
     origin = Origin(
         trimmed=int(trimmed or 0), begun_ms=int(begun or 0), history_ms=int(history or 0)
@@ -99,6 +105,7 @@ def _origin(
         parse_id(origin.at)
         origin.circuit = decode_circuit(blob)
         origin.tally = decode_tally(tally) or Tally.beginning_at(origin.circuit.position)
+        origin.shadow = decode_shadow(shadow)
     if cuts is not None:
         origin.cuts = _cuts.decode(cuts)
     return origin

@@ -10,10 +10,11 @@ from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import MAX_SEQ, Id, id_before
 from fuseline.projections.buckets import MAX_MS
 from fuseline.projections.cursors import Place, decode_place, encode_place
 from fuseline.projections.history import ChangeScan, last_change, scan_changes
-from fuseline.projections.scanning import MAX_SEQ, Id, Scan, id_before, scan
+from fuseline.projections.scanning import Scan, scan
 from fuseline.projections.spans import last_id
 from fuseline.projections.timeline import ALL, CHANGES, Item, Kind
 

@@ -6,9 +6,11 @@ import msgspec
 from msgspec import Struct
 
 from fuseline.core.circuit import Circuit, CircuitState, ConfigApplied, ModeChanged, Transition
-from fuseline.core.fold import advance, initial
+from fuseline.core.fold import advance, fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.log import read_all
+from fuseline.events.older import older_begin
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
 from fuseline.projections.origin import load_origin
@@ -56,6 +58,8 @@ async def state_at(
     info = await log_info(backend, agent)
     origin = await load_origin(backend, agent)
     if origin.trimmed and at_ms < origin.position[0]:
+        if await older_begin(backend, agent) == (0, 0):
+            return await _folded(backend, agent, at_ms, info.missing, on_events)
         circuit, _ = advance(await _told(backend, agent, at_ms), at_ms)
         missing = info.missing + origin.trimmed
         return StateAt(name, circuit, at_ms, 0, missing, origin.position[0])
@@ -67,6 +71,21 @@ async def state_at(
         return await state_at(backend, name, at_ms, on_events)
     circuit, _ = advance(replay.circuit, at_ms)
     return StateAt(name, circuit.at(at_ms), at_ms, replay.events, info.missing, trimmed_ms)
+
+
+async def _folded(
+    backend: Backend, agent: AgentKeys, at_ms: int, missing: int, on_events: OnEvents | None
+) -> StateAt:
+    """From the first entry there ever was, trimmed ones too."""
+    circuit = initial()
+    events = 0
+    async for page in read_all(backend, agent, end=str(at_ms)):
+        fold_in_place(circuit, page)
+        events += len(page)
+        if on_events is not None:
+            on_events(len(page))
+    circuit, _ = advance(circuit, at_ms)
+    return StateAt(agent.name, circuit.at(at_ms), at_ms, events, missing)
 
 
 async def _told(backend: Backend, agent: AgentKeys, at_ms: int) -> Circuit:

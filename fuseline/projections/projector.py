@@ -19,7 +19,7 @@ from fuseline.events.wire import Command
 from fuseline.projections.announcing import Announcer
 from fuseline.projections.figures import Lag, ProjectorFigures
 from fuseline.projections.folding import Folding
-from fuseline.projections.leases import RENEW_SECONDS, Leases, LostLeaseError
+from fuseline.projections.leases import RENEW_SECONDS, Leases, LostLeaseError, silence
 from fuseline.projections.shard import ShardProjection
 from fuseline.projections.trimming import Trimmer
 from fuseline.telemetry.circuits import circuits
@@ -101,6 +101,15 @@ class Projector:
     def lag(self) -> Lag:
         """How far it is behind the log."""
         return self._folding.lag
+
+    def not_ready(self) -> list[str]:
+        """Why it is not ready; empty if it is. One that waits for a lease to be free is ready."""
+        found = silence(self._leases.answered)
+        if self._won:
+            found.append(f"loading: shards {', '.join(map(str, sorted(self._won)))}")
+        if self._leases.refused:
+            found.append(f"leases refused: shards {', '.join(map(str, self._leases.refused))}")
+        return found
 
     async def run(self) -> None:
         """Projects until cancelled; then gives its leases back. Outlives an absent server."""

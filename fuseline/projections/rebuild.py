@@ -28,6 +28,7 @@ from fuseline.projections.replay import (
     refold_more,
 )
 from fuseline.projections.rollups import load_all, replace_counts
+from fuseline.projections.shadow_codec import encode_shadow
 from fuseline.projections.store import Commit, commit_call
 from fuseline.projections.units import span_of
 
@@ -205,6 +206,7 @@ class _Job:
                     anew=True,
                     tally=replay.tally,
                     stale=stale,
+                    shadow=encode_shadow(replay.shadow),
                 )
             )
             results[agent.name] = Rebuild(

@@ -16,6 +16,7 @@ from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.core.events import Outcome
 from fuseline.core.fold import fold_in_place, initial
+from fuseline.core.what_if.shadow import Shadow
 from fuseline.events.agents import read_agent
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
@@ -23,6 +24,7 @@ from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.origin import Origin, load_origin
+from fuseline.projections.shadow_codec import copied, fold_beside
 from fuseline.projections.tally import Reach, Rollups, Tally
 
 OnEvents = Callable[[int], None]
@@ -66,6 +68,7 @@ class Replay(Struct):
         duplicate_ids: ids of the first few of them.
         tally: the counts beside the circuit; None if nobody wants them.
         rollups: the units closed so far.
+        shadow: that stands beside the circuit.
     """
 
     origin: Origin
@@ -77,16 +80,19 @@ class Replay(Struct):
     outcomes: int = 0
     duplicates: int = 0
     duplicate_ids: list[str] = field(default_factory=list)
+    shadow: Shadow | None = None
     last_sequence: dict[int, int] = field(default_factory=dict)
 
     @classmethod
     def beginning(cls, origin: Origin) -> Replay:
         """Nothing folded yet."""
         tally = origin.tally.copy()
-        return cls(origin, origin.circuit.copy(), tally, tally.reach)
+        shadow = origin.shadow and copied(origin.shadow)
+        return cls(origin, origin.circuit.copy(), tally, tally.reach, shadow=shadow)
 
     def take(self, entries: list[Entry]) -> None:
         """Folds the next entries."""
+        self.shadow = fold_beside(self.shadow, self.circuit, entries)
         fold_in_place(self.circuit, entries)
         self.rollups.update(self.tally.take(entries))
         self.events += len(entries)

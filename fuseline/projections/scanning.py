@@ -15,20 +15,16 @@ from fuseline.core.events import Result
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.wire import Command, translate
+from fuseline.events.older import MAX_SEQ, Id, id_before, read_streams
 from fuseline.projections.rollups import Unit
 from fuseline.projections.sieve import Sieve
 from fuseline.projections.tally import HOURS, LEAST, PROBES, UNITS, Sum
 from fuseline.projections.timeline import CHANGES, Item, Kind, read_events
 from fuseline.projections.units import Span, Units, span_of
 
-Id = tuple[int, int]
-"""A stream id as numbers that compare."""
-
 Stretch = tuple[Id, Id, int]
 """A span of ids to read, after the first and up to the second, and about how many they are."""
 
-MAX_SEQ = (1 << 64) - 1
 MAX_SCANNED = 2500
 """Entries read for one page, but for what the last round trip brings."""
 
@@ -162,18 +158,13 @@ class _Scanning:
             self._low = to
 
     async def _call(self, stretches: Sequence[Stretch], page: int) -> list[Any]:
-        commands: list[Command] = []
-        for (low_ms, low_seq), (high_ms, high_seq), _ in stretches:
-            low, high = f"({low_ms}-{low_seq}", f"{high_ms}-{high_seq}"
-            if self._newest:
-                commands.append(("XREVRANGE", self._agent.events, high, low, "COUNT", page))
-            else:
-                commands.append(("XRANGE", self._agent.events, low, high, "COUNT", page))
-        replies = await self._backend.wire.call_many(commands)
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise translate(reply) from reply
-        return replies
+        ranges = [
+            (f"({low_ms}-{low_seq}", f"{high_ms}-{high_seq}", page)
+            for (low_ms, low_seq), (high_ms, high_seq), _ in stretches
+        ]
+        return await read_streams(
+            self._backend, self._agent, "events", ranges, newest_first=self._newest
+        )
 
     async def _groups(self, units: Units) -> AsyncGenerator[list[Stretch], None]:
         """Where to look, in the order of reading."""
@@ -288,11 +279,3 @@ def _size(node: Unit, known: dict[Unit, Sum]) -> int:
     if node in known:
         return known[node].entries
     return _PAGE if node[0] == HOURS else LEAST
-
-
-def id_before(stream_id: Id) -> Id:
-    """The greatest id before one."""
-    ms, seq = stream_id
-    if seq:
-        return ms, seq - 1
-    return (ms - 1, MAX_SEQ) if ms else (0, 0)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable
 
-from fuseline.core.circuit import NEVER_MS, Circuit
+from fuseline.core.circuit import NEVER_MS, Circuit, ShadowChanged
 from fuseline.core.fold import fold_in_place
+from fuseline.core.what_if.shadow import Shadow, fold_shadow, woven
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry
+from fuseline.projections.shadow_codec import encode_shadow
 from fuseline.projections.store import Commit
 from fuseline.projections.tally import Tally
 
@@ -23,6 +25,8 @@ class ShardProjection:
         self.wake_position = "0-0"
         self.circuits: dict[str, Circuit] = {}
         self.tallies: dict[str, Tally] = {}  # the counts beside each circuit
+        self.shadows: dict[str, Shadow] = {}  # of the few agents that have one
+        self.careful: set[str] = set()  # agents among whose next events a shadow begins
         self.unstored: set[str] = set()  # agents whose circuit has no projection in Redis yet
         self.pending: dict[str, None] = {}  # agents with events to read and fold, as noticed
         self.carried: dict[str, list[Entry]] = {}  # events at hand, each from its checkpoint on
@@ -63,9 +67,18 @@ class ShardProjection:
         return carried.items()
 
     def put(
-        self, agent: str, circuit: Circuit, tally: Tally | None = None, *, stored: bool
+        self,
+        agent: str,
+        circuit: Circuit,
+        tally: Tally | None = None,
+        shadow: Shadow | None = None,
+        *,
+        stored: bool,
     ) -> None:
-        """Takes a circuit as it stands in Redis with its tally, or the initial ones."""
+        """Takes a circuit as it stands in Redis with what stands beside it, or the initial ones."""
+        self.shadows.pop(agent, None)
+        if shadow is not None:
+            self.shadows[agent] = shadow
         self.circuits[agent] = circuit
         if tally is None:
             tally = Tally.beginning_at(circuit.position) if stored else Tally()
@@ -80,19 +93,41 @@ class ShardProjection:
         """Drops a circuit that is not what Redis holds; it is loaded again when needed."""
         self.circuits.pop(agent, None)
         self.tallies.pop(agent, None)
+        self.shadows.pop(agent, None)
         if self.carried.pop(agent, None):
             self.pending[agent] = None
         self.unstored.discard(agent)
         self._next_deadline.pop(agent, None)
 
     def fold(self, agent: AgentKeys, entries: list[Entry]) -> Commit | None:
-        """Folds new entries; None if they were all folded before."""
+        """Folds new entries; None if they were all folded before, or have to be read again.
+
+        That is when a shadow begins among them: only then it is known that the circuit as it was
+        before is needed, and Redis has it.
+        """
         circuit = self.circuits[agent.name]
+        before_shadow: Circuit | None = None
+        if self.careful and agent.name in self.careful:
+            self.careful.discard(agent.name)
+            before_shadow = circuit.copy()
         before, since_ms = circuit.checkpoint, circuit.since_ms
         base = "" if agent.name in self.unstored else before
         view = view_of(circuit)
         changes = fold_in_place(circuit, entries)
         if circuit.checkpoint == before:
+            return None
+        shadow: bytes | None = None
+        if before_shadow is not None or (self.shadows and agent.name in self.shadows):
+            was = self.shadows.pop(agent.name, None)
+            now, made = fold_shadow(was, before_shadow, entries)
+            changes = woven(changes, made)
+            shadow = encode_shadow(now)
+            if now is not None:
+                self.shadows[agent.name] = now
+        elif changes and any(type(change) is ShadowChanged for change in changes):
+            self.forget(agent.name)
+            self.careful.add(agent.name)
+            self.notice([agent.name])
             return None
         tally = self.tallies[agent.name]
         rollups = tally.take(entries)
@@ -100,6 +135,7 @@ class ShardProjection:
         return Commit(
             agent, base, circuit, changes, changed,
             tally=tally, rollups=rollups, events=len(entries), since_ms=since_ms,
+            shadow=shadow,
         )  # fmt: skip
 
     def committed(self, commit: Commit) -> None:
@@ -133,10 +169,13 @@ class ShardProjection:
             heapq.heappush(self._deadlines, (at_ms, agent))
 
     def _schedule(self, agent: str, circuit: Circuit) -> None:
-        if circuit.next_deadline_ms >= NEVER_MS:
+        deadline = circuit.next_deadline_ms
+        if self.shadows and agent in self.shadows:
+            deadline = min(deadline, self.shadows[agent].circuits[0].next_deadline_ms)
+        if deadline >= NEVER_MS:
             self._next_deadline.pop(agent, None)
         else:
-            self.schedule(agent, circuit.next_deadline_ms)
+            self.schedule(agent, deadline)
 
 
 def view_of(circuit: Circuit) -> tuple[object, ...]:

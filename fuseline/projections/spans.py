@@ -9,7 +9,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
-from fuseline.events.wire import Command, translate
+from fuseline.events.older import read_stream, read_streams
 
 _PAGE = 5000
 _COMMANDS_AT_ONCE = 100
@@ -28,11 +28,10 @@ async def read_spans(
     while left:
         part, left = left[:_COMMANDS_AT_ONCE], left[_COMMANDS_AT_ONCE:]
         page = _PAGE if most is None else max(1, min(_PAGE, most - total))
-        commands: list[Command] = [
-            ("XRANGE", agent.events, start, end, "COUNT", page) for _, start, end in part
-        ]
+        ranges = [(start, end, page) for _, start, end in part]
         more: list[tuple[int, str, str]] = []
-        for (place, _, end), raw in zip(part, await _call(backend, commands), strict=True):
+        replies = await read_streams(backend, agent, "events", ranges)
+        for (place, _, end), raw in zip(part, replies, strict=True):
             found[place] += parse_entries(raw)
             total += len(raw)
             if len(raw) == page:
@@ -51,7 +50,7 @@ async def read_back(
     start, end = span
     while len(found) < most:
         page = min(_PAGE, most - len(found))
-        raw = await backend.wire.call("XREVRANGE", agent.events, end, start, "COUNT", page)
+        raw = await read_stream(backend, agent, "events", start, end, page, newest_first=True)
         found += raw
         if len(raw) < page:
             return parse_entries(found[::-1]), True
@@ -63,11 +62,3 @@ async def last_id(backend: Backend, key: str) -> tuple[int, int]:
     """The id of a stream's last entry as numbers; (0, 0) without one."""
     last = await backend.wire.call("XREVRANGE", key, "+", "-", "COUNT", 1)
     return parse_id(last[0][0]) if last else (0, 0)
-
-
-async def _call(backend: Backend, commands: Sequence[Command]) -> list[Any]:
-    replies = await backend.wire.call_many(commands)
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise translate(reply) from reply
-    return replies

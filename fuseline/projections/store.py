@@ -9,15 +9,20 @@ import msgspec
 
 from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.core.fold import fold_in_place
+from fuseline.core.what_if.shadow import Shadow
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import read_all
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.codec import decode_circuit, encode_change, encode_circuit
+from fuseline.projections.shadow_codec import decode_shadow
 from fuseline.projections.tally import Tally, decode_tally, encode_tally
+from fuseline.telemetry.logs import get_logger
 
 FEED_LENGTH = 10_000
 """Entries a shard's feed keeps; a worker that has missed more loads its circuits again."""
+
+_log = get_logger("projector")
 
 Argument = str | bytes | int | float
 
@@ -36,6 +41,7 @@ class Commit(msgspec.Struct):
     stale: list[str] = []  # units stored before that the log does not have
     events: int = 0  # that were folded
     since_ms: int = 0  # effective time of the last transition before
+    shadow: bytes | None = None  # as it stands now; empty: none any more; None: as before
     traces: list[bytes] = []  # of the calls among the events, while anything is traced
 
     def arguments(self) -> list[Argument]:
@@ -57,6 +63,8 @@ class Commit(msgspec.Struct):
             )  # fmt: skip
         if self.tally is not None:
             fields += ("tally", encode_tally(self.tally))
+        if self.shadow is not None:
+            fields += ("shadow", self.shadow)
         arguments.append(len(fields))
         arguments += fields
         arguments.append(len(self.changes))
@@ -128,31 +136,46 @@ async def load_circuits(
 
 async def load_counted(
     backend: Backend, agents: Sequence[AgentKeys], wire: Wire | None = None
-) -> list[tuple[Circuit, Tally] | None]:
-    """The projections of agents with what is counted beside them; None where there is none yet.
+) -> list[tuple[Circuit, Tally, Shadow | None] | None]:
+    """The projections of agents with what stands beside them; None where there is none yet.
 
     A projection that was never counted, or was folded on by a release that does not count, gets
-    a tally that begins where it stands.
+    a tally that begins where it stands; so does a shadow that another release left behind.
 
     Raises:
         WrongKeyTypeError: a key is not what it should be.
         BackendError: a projection cannot be read.
     """
     wire = wire or backend.wire
-    replies = await wire.call_many([("HMGET", agent.circuit, "blob", "tally") for agent in agents])
-    found: list[tuple[Circuit, Tally] | None] = []
+    replies = await wire.call_many(
+        [("HMGET", agent.circuit, "blob", "tally", "shadow") for agent in agents]
+    )
+    found: list[tuple[Circuit, Tally, Shadow | None] | None] = []
     for reply in replies:
         if isinstance(reply, Exception):
             raise translate(reply) from reply
-        blob, raw = reply
+        blob, raw, raw_shadow = reply
         if blob is None:
             found.append(None)
             continue
         circuit, tally = decode_circuit(blob), decode_tally(raw)
         if tally is None or tally.position != circuit.position:
             tally = Tally.beginning_at(circuit.position)
-        found.append((circuit, tally))
+        found.append((circuit, tally, shadow_beside(circuit, raw_shadow)))
     return found
+
+
+def shadow_beside(circuit: Circuit, raw: bytes | None) -> Shadow | None:
+    """The shadow that is stored beside a circuit; begun again where it does not fit it.
+
+    Raises:
+        BackendError: it cannot be read.
+    """
+    shadow = decode_shadow(raw)
+    if shadow is None or shadow.recorded.circuit.position == circuit.position:
+        return shadow
+    _log.warning("shadow_begun_again", was=shadow.recorded.circuit.checkpoint)
+    return Shadow.begin(circuit, shadow.patch, shadow.since)[0]
 
 
 async def fold_rest(

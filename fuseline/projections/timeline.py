@@ -18,6 +18,8 @@ from fuseline.core.circuit import (
     EventSetAside,
     ModeChanged,
     Rebuilt,
+    ShadowChanged,
+    ShadowTransition,
     Transition,
 )
 from fuseline.core.errors import ConfigError
@@ -26,6 +28,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
+from fuseline.events.older import Stream, read_stream
 from fuseline.projections.codec import decode_change
 from fuseline.schemas.timeline import Kind as Kind
 
@@ -35,12 +38,14 @@ _UNPROJECTED_SECONDS = 2.0
 
 
 OUTCOMES = frozenset(Kind[result.name] for result in Result)
-CHANGES = frozenset({Kind.TRANSITION, Kind.OVERRIDE, Kind.CONFIG, Kind.SET_ASIDE, Kind.REBUILT})
+SHADOWS = frozenset({Kind.SHADOW, Kind.SHADOW_SET})
+CHANGES = SHADOWS | {Kind.TRANSITION, Kind.OVERRIDE, Kind.CONFIG, Kind.SET_ASIDE, Kind.REBUILT}
 ALL = frozenset(Kind)
 
 _GROUPS = {
     "all": ALL,
     "changes": CHANGES,
+    "shadows": SHADOWS,
     "outcomes": OUTCOMES,
     "failures": frozenset({Kind.FAILURE, Kind.TIMEOUT}),
 }
@@ -50,6 +55,8 @@ _KIND_OF: dict[type, Kind] = {
     ConfigApplied: Kind.CONFIG,
     EventSetAside: Kind.SET_ASIDE,
     Rebuilt: Kind.REBUILT,
+    ShadowTransition: Kind.SHADOW,
+    ShadowChanged: Kind.SHADOW_SET,
     ProbeStarted: Kind.PROBE,
 }
 
@@ -162,7 +169,7 @@ async def _changes(
     """History entries, newest first. Each is written after it took effect, never before."""
     if not CHANGES.intersection(kinds):
         return
-    async for raw in _pages(backend, agent.history, str(since_ms), "+"):
+    async for raw in _pages(backend, agent, "history", str(since_ms), "+"):
         item = read_change(raw)
         if item is None or item.kind not in kinds:
             continue
@@ -180,15 +187,17 @@ async def _events(
     if CHANGES.issuperset(kinds):
         return
     end = "+" if until_ms is None else str(until_ms)
-    async for raw in _pages(backend, agent.events, str(since_ms), end):
+    async for raw in _pages(backend, agent, "events", str(since_ms), end):
         for item in read_events([raw], kinds):
             yield item
 
 
-async def _pages(backend: Backend, key: str, start: str, end: str) -> AsyncGenerator[Any, None]:
+async def _pages(
+    backend: Backend, agent: AgentKeys, stream: Stream, start: str, end: str
+) -> AsyncGenerator[Any, None]:
     for size in count(1):
         page_size = min(_PAGE, 50 * size)
-        page = await backend.wire.call("XREVRANGE", key, end, start, "COUNT", page_size)
+        page = await read_stream(backend, agent, stream, start, end, page_size, newest_first=True)
         for entry in page:
             yield entry
         if len(page) < page_size:

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from copy import copy
 from typing import Any
 
+import msgspec
 from msgspec import Struct
 
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.fold import fold_in_place
 from fuseline.core.retention import Retention
-from fuseline.events.agents import list_agents
+from fuseline.events.agents import decode_record, list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
@@ -26,6 +27,7 @@ from fuseline.projections.origin import Origin, decode_origin, origin_command
 from fuseline.projections.producers import forget_silent
 from fuseline.projections.replay import LogInfo, info_of
 from fuseline.projections.rollups import unit_field
+from fuseline.projections.shadow_codec import copied, fold_beside
 from fuseline.projections.tally import UNITS
 from fuseline.telemetry.logs import get_logger
 
@@ -115,30 +117,46 @@ class Trimmer:
         now_ms: int,
         done: Trimmed,
     ) -> None:
-        commands: list[Command] = []
+        commands: list[Command] = [("HMGET", shard.agents, *(agent.name for agent in agents))]
         for agent in agents:
             commands += [
                 ("XINFO", "STREAM", agent.events),
                 origin_command(agent),
                 ("XRANGE", agent.history, "-", "+", "COUNT", 1),
             ]
-        replies = await self._wire.call_many(commands)
+        records, *replies = await self._wire.call_many(commands)
+        if isinstance(records, Exception):
+            raise translate(records) from records
         for place, agent in enumerate(agents):
             log, origin, history = replies[place * 3 : place * 3 + 3]
             if any(isinstance(reply, Exception) for reply in (log, origin, history)):
                 continue  # no log yet; or keys that are no such ones, which the fold tells
             try:
-                job = _Job(self, shard, token, agent, now_ms, done)
+                retention = kept_of(agent.name, records[place], self.retention)
+                job = _Job(self, shard, token, agent, retention, now_ms, done)
                 await job.run(decode_origin(origin), log, history)
             except (BackendUnavailableError, LostLeaseError):
                 raise
-            except (BackendError, ValueError) as error:  # ValueError: no ids of ours in a key
+            except (BackendError, ValueError, msgspec.MsgspecError) as error:
+                # No ids of ours in a key, or no record.
                 self._warn(agent, str(error))
 
     def _warn(self, agent: AgentKeys, reason: str) -> None:
         if agent.name not in self._warned:
             self._warned.add(agent.name)
             _log.warning("log_not_trimmed", agent=agent.name, reason=reason)
+
+
+def kept_of(name: str, stored: bytes | None, usual: Retention) -> Retention:
+    """What is kept of an agent, by its record as it is stored.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    # Few agents say anything, and a record takes long to read.
+    if stored is None or b"retention" not in stored:
+        return usual
+    return decode_record(name, stored).retention.over(usual)
 
 
 class _Job:
@@ -150,13 +168,14 @@ class _Job:
         shard: ShardKeys,
         token: int,
         agent: AgentKeys,
+        retention: Retention,
         now_ms: int,
         done: Trimmed,
     ) -> None:
         self._trimmer = trimmer
         self._backend = trimmer._backend
         self._wire = trimmer._wire
-        self._retention = trimmer.retention
+        self._retention = retention
         self._shard = shard
         self._token = token
         self._agent = agent
@@ -305,8 +324,9 @@ class _Job:
 def _folded_on(origin: Origin, entries: Sequence[Entry], begun_ms: int) -> Origin:
     """The origin after some entries are off."""
     circuit, tally = origin.circuit.copy(), origin.tally.copy()
+    # A step may be refused, and then is done again from the same origin.
+    shadow = fold_beside(origin.shadow and copied(origin.shadow), circuit, entries)
     fold_in_place(circuit, entries)
     tally.take(entries)
-    return Origin(
-        circuit.checkpoint, circuit, tally, origin.trimmed + len(entries), begun_ms, origin.cuts
-    )
+    trimmed = origin.trimmed + len(entries)
+    return Origin(circuit.checkpoint, circuit, tally, trimmed, begun_ms, origin.cuts, shadow=shadow)

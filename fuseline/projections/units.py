@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import older_begin
 from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import log_info
 from fuseline.projections.rollups import Unit, load_sums
@@ -27,8 +28,8 @@ class Units:
         begin_ms: only from here on an hour without counts is known to be empty.
         first_ms: time of the first entry that the log still has.
         known_ms: time of the first entry that the log or the counts know.
-        trimmed: whether the log once had entries before `first_ms`.
-        cut_ms: counts of before were deleted; 0: none were.
+        trimmed: whether there once were entries before `first_ms`.
+        cut_ms: counts of before were deleted, and so were the entries; 0: none were.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class Units:
         first_ms: int,
         known_ms: int | None,
         cut_ms: int = 0,
+        cuts: Sequence[int] | None = None,
     ) -> None:
         self._backend = backend
         self._agent = agent
@@ -48,6 +50,7 @@ class Units:
         self.known_ms = first_ms if known_ms is None else known_ms
         self.trimmed = known_ms is not None
         self.cut_ms = cut_ms
+        self._cuts = cuts or [0] * len(UNITS)
         self._open = {
             (level, index): total
             for level, (index, total) in enumerate(tally.open_units())
@@ -73,7 +76,13 @@ class Units:
             known_ms = min([*known, first_ms])
         elif info.trimmed:
             origin = await load_origin(backend, agent)
+            older = await older_begin(backend, agent)
+            if older is not None:
+                first_ms = max(origin.begun_ms, older[0])
             known_ms = min(first_ms, max(origin.begun_ms, origin.cuts[HOURS]))
+            if older is not None and first_ms <= max(origin.begun_ms, origin.cuts[HOURS]):
+                # Whatever is not counted any more can be read.
+                return cls(backend, agent, tally, first_ms, known_ms, cuts=origin.cuts)
             if origin.cuts[HOURS] > origin.begun_ms:
                 return cls(backend, agent, tally, first_ms, known_ms, origin.cuts[HOURS])
         return cls(backend, agent, tally, first_ms, known_ms)
@@ -96,12 +105,13 @@ class Units:
             return True
         if start_ms + UNITS[level][1] <= self.known_ms:
             return True
-        return level == HOURS and start_ms > self.begin_ms
+        return level == HOURS and start_ms > self.begin_ms and start_ms >= self._cuts[HOURS]
 
     def is_sparse(self, unit: Unit) -> bool:
         """Whether a unit that `sums` does not know has only a few entries."""
         level, index = unit
-        return index * UNITS[level][1] > self.begin_ms
+        start_ms = index * UNITS[level][1]
+        return start_ms > self.begin_ms and start_ms >= self._cuts[level]
 
     def _is_closed(self, unit: Unit) -> bool:
         level, index = unit

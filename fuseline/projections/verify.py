@@ -8,11 +8,13 @@ from msgspec import Struct
 
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError, BackendUnavailableError
+from fuseline.core.what_if.shadow import Shadow
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.wire import Wire
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.replay import LogInfo, OnEvents, Replay, id_after, log_info, refold
+from fuseline.projections.shadow_codec import decode_shadow
 from fuseline.projections.tally import Tally, decode_tally
 from fuseline.projections.tally_check import differing_units
 
@@ -104,6 +106,7 @@ async def _verify(
     differences: list[Difference] = []
     if not info.missing:
         differences = _compare(stored, circuit, replay.circuit)
+        differences += _compare_shadow(circuit, stored.get("shadow"), replay)
         if counted is not None:
             differences += await _compare_counts(backend, agent, counted, replay, wire)
     return Verification(
@@ -117,6 +120,22 @@ async def _verify(
         duplicate_ids=replay.duplicate_ids,
         differences=differences,
     )
+
+
+def _compare_shadow(circuit: Circuit, raw: bytes | None, replay: Replay) -> list[Difference]:
+    """The settings and states of the shadow; what else it holds only tells of the past."""
+    shadow = decode_shadow(raw)
+    if shadow is not None and shadow.recorded.circuit.position != circuit.position:
+        return []  # a release that knows no shadows has folded on; it begins again
+    found, expected = map(_told, (shadow, replay.shadow))
+    return [] if found == expected else [Difference("shadow", found, expected)]
+
+
+def _told(shadow: Shadow | None) -> dict[str, Any] | None:
+    if shadow is None:
+        return None
+    states = [[circuit.state.value, circuit.since_ms] for circuit in shadow.circuits]
+    return {"settings": dict(shadow.patch), "states": states}
 
 
 async def _compare_counts(

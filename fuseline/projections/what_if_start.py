@@ -22,6 +22,7 @@ from fuseline.core.fold import initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import older_begin
 from fuseline.projections.contributions import window_reach_ms
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
@@ -67,13 +68,18 @@ async def find_start(
     """
     info = await log_info(backend, agent)
     first = parse_id(info.first_id or "0-0")
+    begin = await older_begin(backend, agent)
+    if begin is not None:
+        first = (begin[0], begin[1] + 1)
     known = await _look_back(backend, agent, since_ms, first)
     if known is not None:
         return Start(known, f"({known.checkpoint}", since_ms)
     if not info.missing:
         origin = await load_origin(backend, agent)
-        if not origin.at:
+        if not origin.at or begin == (0, 0):
             return Start(initial(), "-", since_ms)
+        if begin is not None and (known := await _look_forward(backend, agent, first)) is not None:
+            return Start(known, f"({known.checkpoint}", max(since_ms, known.last_ms + 1))
         begin_ms = origin.position[0] + 1
         return Start(origin.circuit.copy(), f"({origin.at}", max(since_ms, begin_ms))
     circuit = None if exact else await _at_first(backend, agent, first)

@@ -12,8 +12,9 @@ from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.endpoint import FIELDS, Endpoint
 from fuseline.core.errors import ConfigError
 from fuseline.core.references import MASK
+from fuseline.core.retention import AGENT_RULES, AgentRetention
 from fuseline.core.retry_policy import RETRY_RULES, RetryPolicy
-from fuseline.registry.document import BREAKER
+from fuseline.registry.document import BREAKER, RETENTION
 from fuseline.registry.problems import Problems, member
 
 # Stands in while single members are checked, and where the URL itself is refused.
@@ -41,6 +42,7 @@ def assembled(
     description = problems.attempt(check_description, values.get("description", "")) or ""
     tags = _tags(values.get("tags", []), problems)
     config, given = _settings(values.get(BREAKER, {}), defaults, standing, problems)
+    retention = _retention(values.get(RETENTION, {}), problems)
     endpoint = _endpoint({n: values[n] for n in FIELDS if n in values}, problems)
     made = AgentRecord(
         name=name,
@@ -50,6 +52,7 @@ def assembled(
         description=description,
         tags=tags,
         given=given,
+        retention=retention,
     )
     if standing is None:
         return made
@@ -93,6 +96,20 @@ def _settings(
                 problems.add(path, value, error.allowed)
     given = tuple(n for n in RULES if n in checked and not _left(n, checked[n], defaults, standing))
     return msgspec.structs.replace(defaults, **checked), given
+
+
+def _retention(values: Any, problems: Problems) -> AgentRetention:
+    if not isinstance(values, Mapping):
+        problems.add(RETENTION, values, "an object with outcomes and days")
+        return AgentRetention()
+    checked: dict[str, Any] = {}
+    for name, value in values.items():
+        path = member(RETENTION, name)
+        if name not in AGENT_RULES:
+            problems.add(path, MASK, f"one of the fields {', '.join(AGENT_RULES)}")
+        elif value is not None:
+            checked[name] = problems.attempt(AGENT_RULES[name].check, value, path)
+    return AgentRetention(**checked)
 
 
 def _left(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fuseline.core.agent import AgentRecord
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.endpoint import FIELDS as ENDPOINT_FIELDS
@@ -27,7 +29,10 @@ READ_ONLY = (
 )
 """Members that are shown and never set."""
 
-WRITABLE = ("name", "description", "tags", *ENDPOINT_FIELDS, BREAKER)
+RETENTION = "retention"
+"""The member that says how long outcomes are kept."""
+
+WRITABLE = ("name", "description", "tags", *ENDPOINT_FIELDS, RETENTION, BREAKER)
 """Members that a document may set; absent ones stand at their defaults."""
 
 # Shown for an agent that has no endpoint; any address would do.
@@ -73,6 +78,7 @@ def exported(record: AgentRecord, defaults: CircuitBreakerConfig) -> Document:
     plain = AgentRecord(name=record.name, config=defaults, revision=0, given=())
     usual = _written(plain, {})
     document = _written(record, chosen_settings(record, defaults))
+    document[RETENTION] = record.retention.given or usual[RETENTION]
     return {n: value for n, value in document.items() if n == "name" or value != usual[n]}
 
 
@@ -87,6 +93,7 @@ def _written(record: AgentRecord, settings: Document) -> Document:
         "description": record.description,
         "tags": list(record.tags),
         **endpoint,
+        RETENTION: msgspec.structs.asdict(record.retention),
         BREAKER: settings,
     }
 

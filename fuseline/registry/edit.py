@@ -13,7 +13,7 @@ from fuseline.core.agent import AgentRecord
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.endpoint import FIELDS
 from fuseline.registry.assembly import assembled
-from fuseline.registry.document import BREAKER, chosen_settings, document_of
+from fuseline.registry.document import BREAKER, RETENTION, chosen_settings, document_of
 from fuseline.registry.masks import unmasked
 from fuseline.registry.names import check_slug
 from fuseline.registry.problems import Problems
@@ -79,6 +79,7 @@ def patched(record: AgentRecord, patch: Any, defaults: CircuitBreakerConfig) -> 
         "description": record.description,
         "tags": record.tags,
         **(record.endpoint.to_wire() if record.endpoint else {}),
+        RETENTION: record.retention.given,
         BREAKER: chosen_settings(record, defaults),
     }
     made = assembled(record.name, _merged(standing, changes), defaults, record, problems)

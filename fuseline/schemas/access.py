@@ -27,6 +27,7 @@ class Me(Struct, frozen=True, kw_only=True):
         kind: token, session or local.
         actor: what stands in the history for changes.
         csrf_token: for X-CSRF-Token in unsafe requests of a session; null for others.
+        trace_url: where a viewer shows the trace {trace_id}; null if the API has not been told.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Me(Struct, frozen=True, kw_only=True):
     kind: str
     actor: str
     csrf_token: str | None = None
+    trace_url: str | None = None
 
 
 class Login(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

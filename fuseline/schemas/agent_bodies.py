@@ -13,6 +13,13 @@ class RetrySettings(TypedDict, total=False):
     max_attempts: int
 
 
+class RetentionSettings(TypedDict, total=False):
+    """How long outcomes are kept; what is absent or null is as for all agents."""
+
+    days: float | None
+    outcomes: int | None
+
+
 class BreakerSettings(TypedDict, total=False):
     """Settings of a circuit breaker; what is absent is at its default."""
 
@@ -54,6 +61,7 @@ class AgentCreate(TypedDict, total=False):
     name: Required[str]
     options: dict[str, Any]
     protocol: str
+    retention: RetentionSettings
     retry: RetrySettings
     tags: list[str]
     timeout_seconds: float
@@ -76,6 +84,7 @@ class AgentReplace(TypedDict, total=False):
     name: str
     options: dict[str, Any]
     protocol: str
+    retention: RetentionSettings
     retry: RetrySettings
     tags: list[str]
     timeout_seconds: float
@@ -132,6 +141,7 @@ class AgentPatch(TypedDict, total=False):
     name: str
     options: dict[str, Any] | None
     protocol: str | None
+    retention: RetentionSettings | None
     retry: RetryPatch | None
     tags: list[str] | None
     timeout_seconds: float | None

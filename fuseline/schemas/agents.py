@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct
 
 from fuseline.core.config import CircuitBreakerConfig
+from fuseline.core.retention import AgentRetention
 from fuseline.core.retry_policy import RetryPolicy
 from fuseline.schemas.circuits import Millis
 
@@ -20,6 +21,7 @@ class AgentResponse(Struct, frozen=True, kw_only=True):
         circuit_breaker_config: the settings that were chosen; the others are at their defaults.
         effective_circuit_breaker_config: all settings in force.
         defaulted: names of the settings that are at their defaults.
+        retention: how long its outcomes are kept; null: as the processes that project are set.
         headers: sent with each call; literal values are masked.
         revision: counts changes; the ETag.
     """
@@ -40,6 +42,7 @@ class AgentResponse(Struct, frozen=True, kw_only=True):
     when_open: str
     max_response_bytes: int
     options: dict[str, Any]
+    retention: AgentRetention
     circuit_breaker_config: dict[str, Any]
     effective_circuit_breaker_config: CircuitBreakerConfig
     defaulted: list[str]

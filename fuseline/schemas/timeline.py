@@ -19,6 +19,8 @@ class Kind(StrEnum):
     CONFIG = "config"
     SET_ASIDE = "set_aside"
     REBUILT = "rebuilt"
+    SHADOW = "shadow"
+    SHADOW_SET = "shadow_set"
     SUCCESS = "success"
     FAILURE = "failure"
     TIMEOUT = "timeout"
@@ -33,7 +35,9 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
 
     Attributes:
         kind: transition, override, config, set_aside and rebuilt are changes of the circuit;
-            probe is a probe that began; the others are how calls ended.
+            shadow is a transition that there would have been under other settings, and
+            shadow_set says which are tried from here on; probe is a probe that began; the others
+            are how calls ended.
         id: of the entry; of a transition, `explain?transition=` takes it.
         at, at_ms: when it took effect.
         why: a change in one sentence.
@@ -43,6 +47,8 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
             (`baseline`) and the thresholds it made.
         thresholds: that the figures were held against.
         details: what beside the breaker's settings a change changed, [before, after] by name.
+        settings: of a shadow, what would be others; empty: it ends.
+        known: false for a transition of a shadow that calls which nobody saw may have prevented.
         ended_at: when the call ended; before `at` if it was recorded late.
         sequence: the worker's number of this outcome.
     """
@@ -70,6 +76,8 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
     config: dict[str, Any] | UnsetType | None = UNSET
     details: dict[str, list[Any]] | UnsetType = UNSET
     error: str | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+    known: bool | UnsetType = UNSET
     ended_at: str | UnsetType | None = UNSET
     duration_ms: int | UnsetType = UNSET
     permit: str | UnsetType | None = UNSET

@@ -127,6 +127,7 @@ BODIES: dict[str, Any] = {
     "agents": {"name": "made-by-the-matrix", "url": "https://a.example/"},
     "agents/{name}": {"description": "by the matrix"},
     "circuits/{name}/override": {"mode": "forced_open", "reason": "matrix"},
+    "circuits/{name}/shadow": {"settings": {"failure_threshold": 2}, "reason": "matrix"},
     "tasks": {"agent": AGENT, "payload": 1},
     "tokens": {"name": "made-by-the-matrix", "role": "admin"},
     "session": {"token": "fl_none"},
@@ -153,7 +154,7 @@ async def ask(client: httpx2.AsyncClient, route: Route, headers: dict[str, str])
         path = path.replace("{" + part + "}", value)
     plain = route.path.replace(":str", "")
     query = dict(QUERIES.get(plain, {}))
-    if route.method == "DELETE" and plain.startswith("agents"):
+    if route.method == "DELETE" and plain.startswith(("agents", "circuits")):
         query["reason"] = "matrix"
     body = BODIES.get(plain) if route.method in ("POST", "PUT", "PATCH") else None
     request = client.build_request(route.method, path, params=query, headers=headers, json=body)

@@ -54,8 +54,10 @@ async def trim(backend: Backend, agent: str, **kept: float) -> None:
 async def contents(backend: Backend) -> dict[str, Any]:
     """What an export is to bring over, by key without the namespace."""
     found: dict[str, Any] = {}
-    keys = await backend.wire.call("KEYS", f"{{{backend.keys.namespace_name}*")
-    for raw in sorted(keys):
+    keys: list[bytes] = []
+    for wire in await backend.wire.each():
+        keys += await wire.call("KEYS", f"{{{backend.keys.namespace_name}*")
+    for raw in sorted(set(keys)):
         key = raw.decode()
         name = key.partition("}:")[2]
         shard = key.partition("}:")[0].rpartition(".")[2]

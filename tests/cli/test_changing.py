@@ -57,6 +57,20 @@ def test_configure_changes_what_it_names(agent: World) -> None:
     assert ": try" in shown
 
 
+def test_configure_says_how_long_calls_of_an_agent_are_kept(agent: World) -> None:
+    changed = agent.run("configure", "a", "retention.outcomes=1000000", "retention.days=0.5")
+    assert changed.code == 0, changed.err
+    assert "retention.outcomes" in changed.out
+    kept = agent.run("configure", "a", "--json").document["retention"]
+    assert kept == {"outcomes": 1_000_000, "days": 0.5}
+    agent.run("configure", "a", "retention.days=default")
+    kept = agent.run("configure", "a", "--json").document["retention"]
+    assert kept == {"outcomes": 1_000_000, "days": None}
+    refused = agent.run("configure", "a", "retention.days=-1")
+    assert (refused.code, refused.err.count("\n")) == (2, 1)
+    assert "retention.days: -1" in refused.err
+
+
 def test_configure_with_the_values_in_force_changes_nothing(agent: World) -> None:
     assert agent.run("configure", "a", "failure_threshold=3").code == 0
     assert agent.run("configure", "a", "--json").document["revision"] == 1

@@ -241,6 +241,11 @@ async def use_circuits(client: FuselineClient) -> None:
     assert (blamed.workers, blamed.minimum_workers) == ([], 1)
     asked = await client.circuits.what_if("ask", {"failure_threshold": 2}, since="-1h")
     assert asked.settings["failure_threshold"] == 2
+    set_now = await client.circuits.set_shadow("ask", {"failure_threshold": 2}, "to see")
+    assert (set_now.shadow is not None) is set_now.in_force
+    shadow = await client.circuits.shadow("ask", compare=False)
+    assert shadow.comparison is None
+    await client.circuits.end_shadow("ask", "seen")
     tried = await client.circuits.proposals("ask", since="-1h", failure_cost=2.0, limit=2)
     assert len(tried.items) == 2
 

@@ -17,8 +17,9 @@ from fuseline.core.errors import (
     NamespaceMismatchError,
     WrongKeyTypeError,
 )
+from fuseline.events.address import redact
 from fuseline.events.backend import Backend
-from fuseline.events.settings import BackendSettings, redact
+from fuseline.events.settings import BackendSettings
 from tests.logbook import append, open_backend, outcome
 from tests.servers import RealServer
 

@@ -13,6 +13,7 @@ from fuseline.core.events import (
     OverrideSet,
     ProbeStarted,
     Result,
+    ShadowSet,
     Tick,
     UnknownEvent,
     UnreadableEvent,
@@ -51,6 +52,11 @@ GOLDEN: dict[str, tuple[AnyEvent, str]] = {
     ),
     "back to auto": (OverrideSet(Mode.AUTO, reset=True), "960400a0a000c3"),
     "tick": (Tick(), "9105"),
+    "shadow": (
+        ShadowSet({"failure_threshold": 3, "timeout_seconds": 60.0}, "ada", "tried first"),
+        "940782b16661696c7572655f7468726573686f6c6403af74696d656f75745f7365636f6e6473cb404e000000000000a3616461ab7472696564206669727374",
+    ),
+    "shadow ends": (ShadowSet({}), "940780a0a0"),
 }
 # As earlier releases wrote them.
 EARLIER: dict[str, tuple[AnyEvent, str]] = {

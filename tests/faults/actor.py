@@ -10,10 +10,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
+
 from fuseline import CircuitBreakerOpenError
 from fuseline.alerts.notifier import Notifier
+from fuseline.bridge import batch, outbox
 from fuseline.core.errors import BackendError
+from fuseline.core.events import Event
+from fuseline.events import library
 from fuseline.events.backend import Backend
+from fuseline.events.codec import encode_event
 from fuseline.events.settings import BackendSettings
 from tests.alerts.support import sender
 from tests.member import Boom, Process
@@ -93,10 +99,11 @@ class Actor(Process):
         for agent in agents:
             await self.get(agent, config)
 
-    async def work(self, agents: list[str], journal: str, seed: int) -> None:
+    async def work(self, agents: list[str], journal: str, seed: int, pause: float = 0.01) -> None:
         """Calls until told to stop; after each acknowledged flush writes all it has done so far.
 
         Each failure has a kind of its own. `done` counts what was admitted, acknowledged or not.
+        `pause` is the longest one between two flushes, in seconds.
         """
         rng = random.Random(seed)
         number = 0
@@ -124,7 +131,7 @@ class Actor(Process):
                 file.write(json.dumps({"marks": marks, "plain": plain}) + "\n")
                 file.flush()
                 marks = []
-                await asyncio.sleep(rng.random() * 0.01)
+                await asyncio.sleep(rng.random() * pause)
 
     async def notify(self, url: str, namespace: str, lease_ms: int) -> None:
         """Sends alerts from here on, under the name of this process."""
@@ -134,7 +141,29 @@ class Actor(Process):
         self.running[-2] = asyncio.create_task(notifier.run())
 
     async def figures(self) -> dict[str, Any]:
-        return {"done": self.done, "longest": self.longest_call, "refusals": self.refusals}
+        return {
+            "done": self.done,
+            "longest": self.longest_call,
+            "refusals": self.refusals,
+            "resent": self.manager.recorder.resent,
+            "dropped": self.manager.outcomes_dropped,
+        }
+
+    async def be_release(self, build: int, *, adds_a_field: bool) -> None:
+        """Becomes another release, before it connects: its functions, and what it writes."""
+        library.BUILD = build
+        library.source.cache_clear()
+        if adds_a_field:
+
+            def newer(event: Event) -> bytes:
+                parts = msgspec.msgpack.decode(encode_event(event))
+                return msgspec.msgpack.encode([*parts, {"added": "later"}])
+
+            batch.encode_event = newer  # type: ignore[assignment]
+
+    async def set_window(self, size: int) -> None:
+        """How many bytes of acknowledged outcomes this process keeps of each shard."""
+        outbox.KEEP_BYTES = size
 
     async def count_refusals(self) -> None:
         """From now on counts the answers FENCED and CONFLICT this process gets."""

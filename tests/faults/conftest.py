@@ -28,3 +28,4 @@ def _nursery() -> Iterator[None]:
     yield
     if nursery.cache_info().currsize:
         nursery().close()
+        nursery.cache_clear()

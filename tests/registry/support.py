@@ -35,6 +35,7 @@ FULL: Document = {
     "when_open": "defer",
     "max_response_bytes": 1,
     "options": {"card_path": "/card", "api_token": "hunter2", "deep": [1, {"a": None}]},
+    "retention": {"outcomes": 0, "days": 30.5},
     "circuit_breaker_config": {"failure_threshold": None, "timeout_seconds": 7.0},
 }
 

@@ -96,7 +96,7 @@ def value_at(document: Document, path: str) -> Any:
 
 def test_all_members_are_tried() -> None:
     elsewhere = {"name", "url", "protocol", "description", "tags", "headers", "options", "retry"}
-    elsewhere |= {"failure_statuses", "ignored_statuses", BREAKER}
+    elsewhere |= {"failure_statuses", "ignored_statuses", "retention", BREAKER}
     assert {path for path, _ in PATHS if "." not in path} | elsewhere == set(WRITABLE)
 
 
@@ -150,6 +150,9 @@ REFUSED: list[tuple[str, list[Any]]] = [
     ("headers", [{"Host": "x"}, {"X": "a", "x": "b"}, {f"X-{n}": "a" for n in range(65)}]),
     ("headers", [{"ä": "x"}, {1: "x"}, {"a" * 101: "x"}, {"\ud800": "x"}]),
     ("retry", [1, True, "x", [], {"max": 1}, {"max_attempts": 0, "other": 1}]),
+    ("retention", [1, True, "x", [], {"hours": 1}, {"outcomes": -1}, {"outcomes": 0.5}]),
+    ("retention", [{"outcomes": True}, {"outcomes": 1_000_000_001}, {"days": -5e-324}]),
+    ("retention", [{"days": 36_500.1}, {"days": "7"}, {"days": math.nan}, {"days": []}]),
     ("failure_statuses", ["5xx", 503, True, {}, [600], ["6xx"], ["5"], [True], [5.0], [[]], [""]]),
     ("ignored_statuses", ["5xx", 503, True, {}, [99], ["xx"], ["500 "], ["500\n"], [HUGE]]),
     ("options", ["x", 1, True, [], {"a": math.nan}, {"a": [{"b": math.inf}]}, {"a": 1 << 64}]),
@@ -168,6 +171,20 @@ def test_members_with_rules_of_their_own_are_refused_by_path(path: str, values: 
 @pytest.mark.parametrize("name", sorted(set(WRITABLE) - {"name", "url"}))
 def test_null_is_no_value_but_in_a_patch(name: str) -> None:
     assert_refused(name, {"url": URL, name: None}, but=patched)
+
+
+def test_retention_is_taken_at_its_bounds_and_null_is_as_for_all() -> None:
+    for values in ({"outcomes": 0, "days": 0.0}, {"outcomes": 1_000_000_000, "days": 36_500.0}):
+        for make, *arguments in edits({"retention": values}):
+            record = make(*arguments)
+            assert writable(record)["retention"] == values
+            part = patched(record, {"retention": {"days": None}}, DEFAULTS)
+            assert writable(part)["retention"] == values | {"days": None}
+            assert writable(patched(part, {"retention": None}, DEFAULTS))["retention"] == {
+                "outcomes": None,
+                "days": None,
+            }
+            assert replaced(part, writable(part), DEFAULTS).same_settings(part)
 
 
 def test_values_of_headers_are_refused_by_their_name() -> None:

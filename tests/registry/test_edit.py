@@ -216,7 +216,7 @@ def test_a_patch_without_url_takes_the_endpoint_along() -> None:
 
 def test_settings_of_an_endpoint_need_a_url() -> None:
     wrong = {n: v for n, v in FULL.items() if n not in ("name", "url", "description", "tags")}
-    del wrong[BREAKER]
+    del wrong[BREAKER], wrong["retention"]
     errors = refused(created, {"name": "a"} | wrong, DEFAULTS)
     assert sorted(fields(errors)) == sorted(wrong)
     assert all("a url with it" in error.allowed for error in errors)

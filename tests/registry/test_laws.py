@@ -43,6 +43,9 @@ breakers = st.fixed_dictionaries({}, optional={n: value_of(r) for n, r in RULES.
 own = {
     "description": text,
     "tags": st.lists(token, max_size=4, unique=True),
+    "retention": st.fixed_dictionaries(
+        {}, optional={"outcomes": st.integers(0, 1 << 20), "days": st.floats(0, 400)}
+    ),
     BREAKER: breakers,
 }
 endpoints = {
@@ -115,7 +118,7 @@ def test_what_a_patch_names_is_shown_and_nothing_else_changes(
             assert now[name] == was[name]
         elif not isinstance(patch[name], dict):
             assert now[name] == expected[name]
-        elif name in (BREAKER, "retry"):
+        elif name in (BREAKER, "retry", "retention"):
             assert now[name] == was[name] | {n: expected[name][n] for n in patch[name]}
     assert patched(after, patch, defaults).same_settings(after)
 

@@ -7,7 +7,7 @@ const target = new URL("../src/api/bounds.ts", import.meta.url)
 const { schemas } = JSON.parse(readFileSync(source, "utf8")).components
 
 const TYPES = [
-  ...["AgentCreate", "BreakerSettings", "RetrySettings", "Override"],
+  ...["AgentCreate", "BreakerSettings", "RetrySettings", "RetentionSettings", "Override"],
   ...["OpenLonger", "Flapping", "FailureRate", "OverrideLonger", "NoTraffic", "ProjectorLag"],
   ...["ProjectorStalled", "RedisLost", "SpoolHolds", "ClockTrouble", "AlertRule"],
 ]

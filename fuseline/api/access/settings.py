@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
 from typing import Annotated, Any
@@ -23,6 +24,9 @@ _LIST_WORDS = {
     "cors_origins": "origins like https://ui.example:8443, with commas",
     "trusted_proxies": "addresses and networks like 10.0.0.0/8, with commas",
 }
+_TRACE_URL_WORDS = (
+    "a URL like https://jaeger.example/trace/{trace_id}, with {trace_id} once in its path or query"
+)
 _PUBLIC_URL_WORDS = "a URL like https://fuseline.example, without path, query and user"
 
 
@@ -72,6 +76,13 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             extra={"allowed": _PUBLIC_URL_WORDS},
         ),
     ] = None
+    trace_url: Annotated[
+        Annotated[str, Meta(max_length=2048)] | None,
+        Meta(
+            description="where a viewer shows the trace {trace_id}; the UI leads there",
+            extra={"allowed": _TRACE_URL_WORDS},
+        ),
+    ] = None
     cors_origins: Sequence[str] = ()  # pages of these may read answers to requests with a token
     trusted_proxies: Sequence[str] = ()  # whose X-Forwarded-For and -Proto are believed
 
@@ -84,6 +95,8 @@ class ApiSettings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         force(self, "trusted_proxies", _checked(self.trusted_proxies, "trusted_proxies", _network))
         if self.public_url is not None:
             force(self, "public_url", _public_url(self.public_url))
+        if self.trace_url is not None:
+            _check_trace_url(self.trace_url)
         if (self.tls_certificate_file is None) != (self.tls_key_file is None):
             missing = "tls_key_file" if self.tls_key_file is None else "tls_certificate_file"
             raise ConfigError(missing, None, "a file too, where the other of the two is given")
@@ -162,6 +175,18 @@ def _public_url(text: str) -> str:
     if (origin := _cors_origin(bare)) is None:
         raise ConfigError("public_url", text.partition("@")[2] or text, _PUBLIC_URL_WORDS)
     return origin
+
+
+def _check_trace_url(text: str) -> None:
+    before, _, after = text.partition("{trace_id}")
+    try:
+        parts = urlsplit(before)
+        fits = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        rest = parts.path + parts.query + parts.fragment
+    except ValueError:
+        fits, rest = False, ""
+    if not fits or not rest or before == text or re.search(r"[{}\s\x00-\x1f]", before + after):
+        raise ConfigError("trace_url", text.partition("@")[2] or text, _TRACE_URL_WORDS)
 
 
 RULES: dict[str, Rule] = rules_of(ApiSettings)

@@ -14,7 +14,7 @@ from fuseline.api.access.tokens import Token
 from fuseline.api.authentication import PUBLIC, needs
 from fuseline.api.body import read_struct
 from fuseline.api.problems import answers
-from fuseline.api.services import Given
+from fuseline.api.services import Given, Services
 from fuseline.schemas.access import (
     Login,
     Me,
@@ -34,7 +34,7 @@ async def get_me(request: Asked, services: Given) -> Me:
     csrf = None
     if request.user.kind == "session":
         csrf = await services.access.csrf_token(**_sender(request))
-    return _me(request.user, csrf)
+    return _me(request.user, csrf, services)
 
 
 @post(
@@ -49,7 +49,7 @@ async def log_in(request: Asked, services: Given) -> Response[Me]:
     asked = await read_struct(request, Login, hidden=("token",))
     opened = await services.access.log_in(asked.token, **_sender(request))
     return Response(
-        _me(opened.caller, opened.csrf_token),
+        _me(opened.caller, opened.csrf_token, services),
         status_code=201,
         headers={"Set-Cookie": opened.set_cookie},
     )
@@ -117,13 +117,14 @@ async def revoke_token(
     await services.access.tokens.revoke(token_id)
 
 
-def _me(caller: Caller, csrf_token: str | None) -> Me:
+def _me(caller: Caller, csrf_token: str | None, services: Services) -> Me:
     return Me(
         name=caller.name,
         role=caller.role,
         kind=caller.kind,
         actor=caller.actor,
         csrf_token=csrf_token,
+        trace_url=services.settings.trace_url,
     )
 
 

@@ -13,9 +13,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from fuseline.core.agent import MAX_DESCRIPTION, MAX_TAGS
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
+from fuseline.core.retention import AgentRetention
 from fuseline.core.retry_policy import RetryPolicy
 from fuseline.registry.names import SLUG_PATTERN
-from fuseline.schemas import what_if
+from fuseline.schemas import shadow, what_if
 
 _Fields = dict[str, Any]
 
@@ -84,6 +85,11 @@ BreakerPatch = _type(
     _nullable(_BREAKER),
 )
 _RetrySettings = _type("RetrySettings", RetryPolicy.__doc__ or "", _fields(RetryPolicy))
+_RetentionSettings = _type(
+    "RetentionSettings",
+    "How long outcomes are kept; what is absent or null is as for all agents.",
+    _fields(AgentRetention),
+)
 _RetryPatch = _type("RetryPatch", "Changes of retries.", _nullable(_fields(RetryPolicy)))
 
 _WHOLE = (
@@ -92,6 +98,7 @@ _WHOLE = (
     | {
         "url": _ENDPOINT["url"] | None,
         "retry": _RetrySettings,
+        "retention": _RetentionSettings,
         "circuit_breaker_config": BreakerSettings,
     }
 )
@@ -120,4 +127,13 @@ WhatIfAsk = _type(
     "Which settings are tried on which range; what is not named stays as it is on record.",
     {name: hint for name, hint in _fields(what_if.WhatIfAsk).items() if name != "settings"},
     {"settings": BreakerPatch},
+)
+ShadowAsk = _type(
+    "ShadowAsk",
+    "Which settings are folded along from now on; what is not named follows what is in force.",
+    {},
+    {
+        "settings": BreakerPatch,
+        **{name: hint for name, hint in _fields(shadow.ShadowAsk).items() if name == "reason"},
+    },
 )

@@ -35,6 +35,9 @@ EXAMPLES: dict[str, list[Any]] = {
         {"mode": "forced_open", "reason": "maintenance until 4", "expires_in_seconds": 600},
         {"mode": "auto", "reason": "maintenance is over", "reset": True},
     ],
+    "ShadowAsk": [
+        {"settings": {"failure_threshold": 3}, "reason": "stricter, before we switch"},
+    ],
     "WhatIfAsk": [
         {"settings": {"failure_threshold": 3, "timeout_seconds": 30}, "since": "-7d"},
         {"settings": {"failure_rate_threshold": None}},

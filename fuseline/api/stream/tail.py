@@ -41,6 +41,7 @@ class FeedTail:
         self._on_health = on_health
         self._read_up_to = Position("", (), ())
         self._checked_at = 0.0
+        self._moves = backend.moves
         self._projected_at = [monotonic()] * len(backend.keys.shards)
         self.server = True
         self.unprojected: frozenset[int] = frozenset()
@@ -76,7 +77,8 @@ class FeedTail:
             FeedBrokenError: the feeds do not continue from what was read.
             BackendError: the server does not answer; may be called again.
         """
-        if monotonic() - self._checked_at >= BLOCK_SECONDS:
+        moved = self._moves != self._backend.moves
+        if moved or monotonic() - self._checked_at >= BLOCK_SECONDS:
             await self._check()
         shards = self._backend.keys.shards
         at = self._read_up_to.numbers
@@ -104,6 +106,7 @@ class FeedTail:
 
     async def _check(self) -> None:
         """Notices data that is not what was read, and shards nobody projects."""
+        moves = self._backend.moves
         await self._backend.learn_time(self._wire)
         await self._backend.check_namespace(self._wire)
         if self._backend.incarnation != self._read_up_to.incarnation:
@@ -123,7 +126,7 @@ class FeedTail:
         now = monotonic()
         for shard in await projected_shards(self._backend, self._wire):
             self._projected_at[shard] = now
-        self._checked_at = now
+        self._checked_at, self._moves = now, moves
         unprojected = frozenset(
             shard
             for shard, seen_at in enumerate(self._projected_at)

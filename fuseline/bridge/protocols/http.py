@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from functools import lru_cache
-from time import time
 from typing import Any
 
 import httpx2
@@ -14,8 +13,8 @@ from fuseline.bridge.classify import PLAIN_SUCCESS, Verdict
 from fuseline.bridge.protocols.base import AgentCallError, AgentReply, AgentRequest
 from fuseline.bridge.protocols.http_parts import parts_of
 from fuseline.bridge.protocols.limits import LimitedBody
+from fuseline.bridge.protocols.statuses import failed_status
 from fuseline.bridge.protocols.transport_errors import transport_error
-from fuseline.bridge.retry_after import date_seconds, retry_after_seconds
 from fuseline.core.events import Result
 
 _encode = msgspec.json.encode
@@ -121,10 +120,7 @@ async def _status_error(request: AgentRequest, response: httpx2.Response) -> Age
     if endpoint.ignores(status):
         verdict = Verdict(Result.IGNORED, kind)
     elif endpoint.fails(status):
-        headers = response.headers
-        now = date_seconds(headers.get("date")) or time()
-        wait = retry_after_seconds(headers.get("retry-after"), now)
-        verdict = Verdict(Result.FAILURE, kind, wait)
+        verdict = failed_status(status, response.headers)
     elif 300 <= status < 400:
         verdict = Verdict(Result.FAILURE, kind)  # asked for an answer, it names another address
     else:

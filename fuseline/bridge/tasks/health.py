@@ -1,14 +1,11 @@
-"""A worker's health: alive, ready, which build, and all it knows of itself."""
+"""A worker's health: whether it is ready, and all it knows of itself."""
 
 from __future__ import annotations
 
-import platform
 from time import monotonic
 from typing import Any
 
-import fuseline
 from fuseline.bridge.tasks.worker import TaskWorker
-from fuseline.events import library
 
 
 def reasons(worker: TaskWorker) -> list[str]:
@@ -23,17 +20,6 @@ def reasons(worker: TaskWorker) -> list[str]:
         shards = ", ".join(map(str, sorted(manager.unprojected)))
         found.append(f"projector away: nobody folds shards {shards}; breakers decide alone there")
     return found
-
-
-def version(worker: TaskWorker) -> dict[str, Any]:
-    """Build info."""
-    return {
-        "fuseline": fuseline.__version__,
-        "functions": f"{library.VERSION}.{library.BUILD}",
-        "python": platform.python_version(),
-        "server": worker.manager.backend.server,
-        "worker": worker.manager.worker,
-    }
 
 
 def state(worker: TaskWorker) -> dict[str, Any]:

@@ -74,46 +74,61 @@ class Candidate:
         patch: what would have been changed.
         at_ms: when.
 
+    Attributes:
+        all: one circuit, or one for each assumption; the first is that nobody called unseen.
+
     Raises:
         ConfigError: a setting is not allowed.
     """
 
     def __init__(self, recorded: Recorded, patch: Patch, at_ms: int) -> None:
-        self._all = [Proposed(recorded, patch, at_ms)]
+        self.all = [Proposed(recorded, patch, at_ms)]
+
+    @classmethod
+    def of(cls, circuits: list[Proposed]) -> Candidate:
+        """One that goes on with circuits that were folded before."""
+        found = cls.__new__(cls)
+        found.all = circuits
+        return found
 
     def take(self, block: Block) -> None:
         """Folds the next entries of the record."""
-        if len(self._all) > 1:
-            for one in self._all:
+        if len(self.all) > 1:
+            for one in self.all:
                 one.take(block)
             return
-        first = self._all[0]
+        first = self.all[0]
         before = first.under(Assumption.NONE)
         first.take(block)
         if first.filling.stretches:
             others = [Assumption.SUCCEEDED, Assumption.FAILED]
-            self._all += [before.under(assumption) for assumption in others]
-            for one in self._all[1:]:
+            self.all += [before.under(assumption) for assumption in others]
+            for one in self.all[1:]:
                 one.take(block)
+
+    @property
+    def first(self) -> Proposed:
+        """The circuit if nobody called where nobody saw it."""
+        return self.all[0]
 
     def bands(self, since_ms: int, until_ms: int) -> list[list[StateSpan]]:
         """The states under each assumption; the first is that nobody called unseen."""
-        return [one.spans.all(since_ms, until_ms) for one in self._all]
+        return [one.spans.all(since_ms, until_ms) for one in self.all]
 
     def unobserved(self, since_ms: int, until_ms: int) -> list[Stretch]:
         """Where the record cannot know."""
-        stretches = [stretch for one in self._all for stretch in one.filling.stretches]
+        stretches = [stretch for one in self.all for stretch in one.filling.stretches]
         cut = [(max(start, since_ms), min(end, until_ms)) for start, end in stretches]
         return merged(cut + differing(self.bands(since_ms, until_ms)))
 
     @property
     def unseen_calls(self) -> int:
         """How many calls were assumed at most."""
-        return max(one.filling.calls for one in self._all)
+        return max(one.filling.calls for one in self.all)
 
     def tallies(self, failures: dict[int, int], since_ms: int, until_ms: int) -> list[Tally]:
         """The figures under each assumption, from the failures on record by day."""
-        return [_tally(one, failures, since_ms, until_ms) for one in self._all]
+        return [_tally(one, failures, since_ms, until_ms) for one in self.all]
 
 
 class WhatIf:

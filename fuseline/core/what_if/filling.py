@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.core.counting import count_outcome, count_successes
 from fuseline.core.events import Outcome, Result
@@ -9,6 +11,7 @@ from fuseline.core.fold import end_probe
 from fuseline.core.what_if.unseen import Assumption
 
 _SLOWER_EVERY = 100_000  # assumed calls that were folded one by one
+_HURRIED_EVERY = 500  # the same within one outage, where somebody waits
 
 Stretch = tuple[int, int]
 """From (included) and to (excluded), in ms."""
@@ -24,6 +27,8 @@ class Filling:
         stretches: what nobody saw, so far.
         calls: assumed so far.
         failures: those of them that failed, by day since 1970.
+        hurried: an outage may last for months and nobody can wait, and only states are asked for:
+            of a long one fewer calls are assumed towards its end.
     """
 
     def __init__(self, from_ms: int, assumption: Assumption = Assumption.NONE) -> None:
@@ -34,24 +39,55 @@ class Filling:
         self._at_ms = from_ms
         self._since_last = 0.0  # ms without a call in this stretch
         self._folded = 0
+        self.hurried = False
 
     def copy(self, assumption: Assumption) -> Filling:
         """An independent copy under another assumption."""
         twin = Filling(self._at_ms, assumption)
         twin.stretches, twin.failures = self.stretches.copy(), self.failures.copy()
         twin.calls, twin._since_last, twin._folded = self.calls, self._since_last, self._folded
+        twin.hurried = self.hurried
         return twin
+
+    def plain(self) -> list[Any]:
+        """What goes on, as values that can be stored."""
+        return [
+            *(self.assumption.value, self.stretches, self.calls),
+            *(self._at_ms, self._since_last, self._folded, self.hurried),
+        ]
+
+    @classmethod
+    def of_plain(cls, values: list[Any]) -> Filling:
+        """What `plain` gave."""
+        assumption, stretches, calls, at_ms, since_last, folded, hurried = values
+        found = cls(at_ms, Assumption(assumption))
+        found.stretches = [(start, end) for start, end in stretches]
+        found.calls, found._since_last, found._folded = calls, since_last, folded
+        found.hurried = hurried
+        return found
+
+    def forget(self) -> None:
+        """Drops what only figures need; the last stretch may go on."""
+        del self.stretches[:-1]
+        self.failures.clear()
 
     def skip(self, to_ms: int) -> None:
         """Up to here calls were seen."""
         self._at_ms = max(self._at_ms, to_ms)
         self._since_last = 0.0
 
+    def end_outage(self) -> None:
+        """The recorded circuit lets all calls through again."""
+        if self.hurried:
+            self._folded = 0
+
     def fill(self, circuit: Circuit, to_ms: int, interval_ms: float, changes: list[Change]) -> None:
         """Folds assumed calls up to a time, or until the circuit changes."""
-        # Settings may be such that every call is a transition; the work stays bounded.
-        interval_ms *= 1 << (self._folded // _SLOWER_EVERY)
+        every = _HURRIED_EVERY if self.hurried else _SLOWER_EVERY
+        calls_ms = interval_ms
         while self._at_ms < to_ms:
+            # Settings may be such that every call is a transition; the work stays bounded.
+            interval_ms = calls_ms * (1 << (self._folded // every))
             if self.assumption is Assumption.NONE:
                 self._see_nothing(to_ms)
                 return
@@ -100,6 +136,7 @@ class Filling:
     def _call_many(self, circuit: Circuit, to_ms: int, interval_ms: float) -> None:
         """Calls that cannot change the state, up to the end of a bucket."""
         at_ms = self._at_ms
+        self._folded += self.hurried
         end_ms = min(to_ms, (at_ms // circuit.bucket_ms + 1) * circuit.bucket_ms)
         count = 1 + int((end_ms - 1 - at_ms) / interval_ms)
         self.calls += count

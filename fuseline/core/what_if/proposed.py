@@ -8,12 +8,14 @@ says which calls belong to it, and nothing has to be worked out from times.
 from __future__ import annotations
 
 from bisect import bisect_left
+from typing import Any
 
 import msgspec
 
 from fuseline.core.circuit import (
     NEVER_MS,
     Change,
+    Circuit,
     CircuitState,
     ConfigApplied,
     ModeChanged,
@@ -28,7 +30,7 @@ from fuseline.core.fold import advance_in_place, end_probe
 from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.filling import Filling
 from fuseline.core.what_if.patch import Patch, patched
-from fuseline.core.what_if.recorded import Key, Recorded, key_of
+from fuseline.core.what_if.recorded import Key, Recorded, View, key_of
 from fuseline.core.what_if.spans import Spans
 from fuseline.core.what_if.unseen import Assumption
 
@@ -63,6 +65,7 @@ class Proposed:
         self.bad_refused: dict[int, int] = {}
         self._in_step = True
         self._denied: set[str] = set()
+        self._made: list[Transition] = []
         config = patched(circuit.config, patch)
         if config != circuit.config and not circuit.removed:
             changes: list[Change] = []
@@ -80,8 +83,43 @@ class Proposed:
         twin._view = msgspec.structs.replace(self._view)
         twin.spans, twin.filling = self.spans.copy(), self.filling.copy(assumption)
         twin.good_refused, twin.bad_refused = self.good_refused.copy(), self.bad_refused.copy()
-        twin._denied = self._denied.copy()
+        twin._denied, twin._made = self._denied.copy(), []
         return twin
+
+    def plain(self) -> list[Any]:
+        """What goes on, beside circuit and settings, as values that can be stored."""
+        return [
+            *(self._view.plain(), self._key, self._first_ms),
+            *(self.spans.plain(), self.filling.plain(), self._in_step, sorted(self._denied)),
+        ]
+
+    @classmethod
+    def of_plain(cls, circuit: Circuit, patch: Patch, values: list[Any]) -> Proposed:
+        """What `plain` gave, with the circuit and the settings."""
+        view, key, first_ms, spans, filling, in_step, denied = values
+        found = cls.__new__(cls)
+        found.circuit, found._patch = circuit, patch
+        found._view = View.of_plain(view)
+        found._key = None if key is None else (key[0], key[1], key[2], key[3])
+        found._first_ms, found._in_step, found._denied = first_ms, in_step, set(denied)
+        found.spans, found.filling = Spans.of_plain(spans), Filling.of_plain(filling)
+        found.good_refused, found.bad_refused, found._made = {}, {}, []
+        return found
+
+    def drain(self) -> list[Transition]:
+        """The transitions since the last time."""
+        made, self._made = self._made, []
+        return made
+
+    def forget(self, kept: int) -> None:
+        """Drops what only figures need, and all but the newest of what calls may refer to."""
+        self._made.clear()
+        self.spans.forget(kept)
+        self.filling.forget()
+        self.good_refused.clear()
+        self.bad_refused.clear()
+        if len(self._denied) > kept:  # of rounds long past
+            self._denied = set(sorted(self._denied, key=_id_of)[-kept:])
 
     def take(self, block: Block) -> None:
         """Folds the next entries of the record."""
@@ -288,6 +326,8 @@ class Proposed:
             if isinstance(change, Transition | ModeChanged | ConfigApplied):
                 self._pass_time(change.at_ms)
             self._view.take(change, self._first_ms)
+            if self._view.state is _CLOSED:
+                self.filling.end_outage()
             self._compare()
 
     def _heed(self, changes: list[Change]) -> None:
@@ -299,6 +339,7 @@ class Proposed:
                 left = max(0, self.circuit.config.half_open_max_calls - used)
                 self.spans.begin(change.to_state, change.at_ms, left)
                 self._key = key_of(change)
+                self._made.append(change)
             elif isinstance(change, ModeChanged):
                 self.spans.mode(change.mode, change.at_ms)
         if changes:
@@ -308,3 +349,8 @@ class Proposed:
         self._in_step = self._key == self._view.key
         if self._in_step:
             self.spans.tie(self._view.epoch)
+
+
+def _id_of(permit: str) -> tuple[int, int]:
+    ms, _, seq = permit.partition("-")
+    return int(ms), int(seq)

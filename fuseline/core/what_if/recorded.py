@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -52,6 +53,21 @@ class View(Struct):
     key: Key | None = None
     interval_ms: float = DEFAULT_INTERVAL_MS
 
+    def plain(self) -> list[Any]:
+        """All of it as values that can be stored."""
+        return [
+            *(self.state.value, self.mode, self.epoch, self.since_ms),
+            *(self.config.to_wire(), self.key, self.interval_ms),
+        ]
+
+    @classmethod
+    def of_plain(cls, values: list[Any]) -> View:
+        """What `plain` gave."""
+        state, mode, epoch, since_ms, config, key, interval_ms = values
+        config = CircuitBreakerConfig.from_wire(config)
+        key = None if key is None else tuple(key)
+        return cls(CircuitState(state), Mode(mode), epoch, since_ms, config, key, interval_ms)
+
     @classmethod
     def of(cls, circuit: Circuit) -> View:
         """That of a circuit."""
@@ -99,6 +115,25 @@ class Recorded:
         twin.view = replace(self.view)
         twin.transitions, twin._first_ms = self.transitions.copy(), self._first_ms
         return twin
+
+    def plain(self) -> list[Any]:
+        """What goes on, beside the circuit, as values that can be stored."""
+        return [self.view.plain(), self._first_ms, self._begins]
+
+    @classmethod
+    def of_plain(cls, circuit: Circuit, values: list[Any]) -> Recorded:
+        """What `plain` gave, and the circuit."""
+        found = cls(circuit)
+        view, found._first_ms, found._begins = values
+        found.view = View.of_plain(view)
+        return found
+
+    def forget(self, kept: int) -> None:
+        """Drops what only long answers need, and all but the newest epochs."""
+        self.transitions.clear()
+        self.failures.clear()
+        for epoch in list(self._begins)[:-kept]:
+            del self._begins[epoch]
 
     @property
     def first_ms(self) -> int:

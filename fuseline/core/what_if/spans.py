@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Any
 
 from msgspec import Struct
 
@@ -49,6 +50,23 @@ class Spans:
         twin._mode_begins, twin._modes = self._mode_begins.copy(), self._modes.copy()
         return twin
 
+    def plain(self) -> list[Any]:
+        """All of it as values that can be stored."""
+        return [
+            *(self.begins, [state.value for state in self.states], self.places),
+            *(self._of_epoch, self._mode_begins, self._modes),
+        ]
+
+    @classmethod
+    def of_plain(cls, values: list[Any]) -> Spans:
+        """What `plain` gave."""
+        begins, states, places, of_epoch, mode_begins, modes = values
+        found = cls(CircuitState(states[0]), begins[0], None)
+        found.begins, found.states = begins, [CircuitState(state) for state in states]
+        found.places, found._of_epoch = places, of_epoch
+        found._mode_begins, found._modes = mode_begins, [Mode(mode) for mode in modes]
+        return found
+
     @property
     def last(self) -> int:
         """Number of the span that goes on."""
@@ -69,6 +87,13 @@ class Spans:
         """Somebody forced the circuit, or handed it back."""
         self._mode_begins.append(at_ms)
         self._modes.append(mode)
+
+    def forget(self, kept: int) -> None:
+        """Drops all but the newest spans; calls that began before count for nothing then."""
+        if (old := len(self.begins) - kept) > 0:
+            del self.begins[:old], self.states[:old], self.places[:old]
+            self._of_epoch = {e: place - old for e, place in self._of_epoch.items() if place >= old}
+        del self._mode_begins[:-kept], self._modes[:-kept]
 
     def find(self, epoch: int, began_ms: int) -> tuple[int, bool]:
         """The span in which a call began; -1 if that was before the first.

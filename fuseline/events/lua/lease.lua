@@ -1,11 +1,12 @@
 -- lease: takes or renews the right to project a shard. The token grows with each owner, so the
 -- commit of a paused one that wakes up is refused even if the clock made leases vanish.
+-- After a failover that took it back a token may be given out again, so who renews must be the owner.
 -- keys: lease, fence
 -- args: owner, time to live ms, token ('0' if none is held), '1' to take it from another
 -- result: the token, or 0 if another holds the lease
 -- complexity: O(1)
 local function lease(keys, args)
-  if holds(keys[1], args[3]) then
+  if redis.call('GET', keys[1]) == args[3] .. ' ' .. args[1] then
     redis.call('PEXPIRE', keys[1], args[2])
     return tonumber(args[3])
   end

@@ -41,12 +41,14 @@ def test_the_environment_sets_every_field_and_arguments_win() -> None:
         "FUSELINE_API_MAX_BODY_BYTES": "2048",
         "FUSELINE_API_SESSION_HOURS": "1.5",
         "FUSELINE_API_PUBLIC_URL": "https://Fuse.example/",
+        "FUSELINE_API_TRACE_URL": "https://v.example/t?id={trace_id}",
         "FUSELINE_API_CORS_ORIGINS": "https://a.example, http://b.example:8080,",
         "FUSELINE_API_TRUSTED_PROXIES": "10.0.0.0/8,::1",
     }
     expected = ApiSettings(
         host="0.0.0.0", port=9000, tls_certificate_file="/c.pem", tls_key_file="/k.pem",
         max_body_bytes=2048, session_hours=1.5, public_url="https://fuse.example",
+        trace_url="https://v.example/t?id={trace_id}",
         cors_origins=("https://a.example", "http://b.example:8080"),
         trusted_proxies=("10.0.0.0/8", "::1/128"),
     )  # fmt: skip
@@ -65,6 +67,10 @@ def test_the_environment_sets_every_field_and_arguments_win() -> None:
         *(("session_hours", v) for v in (0, -1, 168.1, float("inf"), float("nan"), "1")),
         *(("public_url", v) for v in ("", "a", "ftp://a", "https://", "https://a/b",
                                       "https://a?b", "https://u:p@a", "https://a:x", 5)),
+        *(("trace_url", v) for v in ("", "a", "https://a/t", "https://a/{trace}", "ftp://a/{trace_id}",
+                                     "https://a/{trace_id}/{trace_id}", "https://u:p@a/{trace_id}",
+                                     "https://{trace_id}", "https://a.{trace_id}/", "/{trace_id}",
+                                     "javascript:x({trace_id})", "https://a/{trace_id} b", 5)),
         *(("cors_origins", v) for v in ("https://a", ["*"], ["https://*.a"], ["https://a/"],
                                         ["a"], ["null"], [5], ["https://u@a"], 5, None)),
         *(("trusted_proxies", v) for v in ("10.0.0.1", ["x"], ["10.0.0.1/8"], [5], ["*"], None)),

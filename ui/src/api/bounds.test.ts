@@ -5,6 +5,7 @@ import {
   type Bound,
   BREAKER_SETTINGS_BOUNDS,
   OVERRIDE_BOUNDS,
+  RETENTION_SETTINGS_BOUNDS,
   RETRY_SETTINGS_BOUNDS,
 } from "./bounds"
 
@@ -25,6 +26,7 @@ const MADE: [string, Record<string, Bound>][] = [
   ["AgentCreate", AGENT_CREATE_BOUNDS],
   ["BreakerSettings", BREAKER_SETTINGS_BOUNDS],
   ["RetrySettings", RETRY_SETTINGS_BOUNDS],
+  ["RetentionSettings", RETENTION_SETTINGS_BOUNDS],
   ["Override", OVERRIDE_BOUNDS],
 ]
 const schemas = openapi.components.schemas as unknown as Record<

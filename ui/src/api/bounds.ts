@@ -300,6 +300,25 @@ export const RETRY_SETTINGS_BOUNDS = {
   },
 } as const satisfies Record<string, Bound>
 
+export const RETENTION_SETTINGS_BOUNDS = {
+  days: {
+    kind: "number",
+    description: "age in days at which outcomes go; 0: never",
+    nullable: true,
+    default: null,
+    minimum: 0,
+    maximum: 36500,
+  },
+  outcomes: {
+    kind: "integer",
+    description: "entries of the log that are kept at most; 0: all of them",
+    nullable: true,
+    default: null,
+    minimum: 0,
+    maximum: 1000000000,
+  },
+} as const satisfies Record<string, Bound>
+
 export const OVERRIDE_BOUNDS = {
   expires_in_seconds: {
     kind: "number",

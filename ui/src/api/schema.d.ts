@@ -364,6 +364,36 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/circuits/{name}/shadow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is folded beside a circuit, and how it did
+         * @description The shadow of an agent, with what would have happened since it was set.
+         */
+        get: operations["getShadow"];
+        /**
+         * Fold other settings beside a circuit from now on
+         * @description Callers see nothing of it; what it would do stands in the timeline.
+         *
+         *     It takes the place of one that is there.
+         */
+        put: operations["setShadow"];
+        post?: never;
+        /**
+         * Fold nothing beside a circuit any more
+         * @description What it would have done stays in the timeline. Without one nothing is written.
+         */
+        delete: operations["endShadow"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/circuits/{name}/state": {
         parameters: {
             query?: never;
@@ -823,6 +853,7 @@ export interface components {
              * @default http
              */
             protocol?: string;
+            retention?: components["schemas"]["RetentionSettings"];
             retry?: components["schemas"]["RetrySettings"];
             /**
              * @example [
@@ -886,6 +917,7 @@ export interface components {
             name?: string;
             options?: Record<string, unknown> | null;
             protocol?: string | null;
+            retention?: components["schemas"]["RetentionSettings"] | null;
             retry?: components["schemas"]["RetryPatch"] | null;
             tags?: string[] | null;
             timeout_seconds?: number | null;
@@ -955,6 +987,7 @@ export interface components {
              * @default http
              */
             protocol?: string;
+            retention?: components["schemas"]["RetentionSettings"];
             retry?: components["schemas"]["RetrySettings"];
             /**
              * @example [
@@ -985,6 +1018,7 @@ export interface components {
          *     circuit_breaker_config: the settings that were chosen; the others are at their defaults.
          *     effective_circuit_breaker_config: all settings in force.
          *     defaulted: names of the settings that are at their defaults.
+         *     retention: how long its outcomes are kept; null: as the processes that project are set.
          *     headers: sent with each call; literal values are masked.
          *     revision: counts changes; the ETag.
          */
@@ -1008,6 +1042,7 @@ export interface components {
             name: string;
             options: Record<string, unknown>;
             protocol: string;
+            retention: components["schemas"]["AgentRetention"];
             retry: components["schemas"]["RetryPolicy"];
             revision: number;
             tags: string[];
@@ -1018,6 +1053,22 @@ export interface components {
             updated_by: string;
             url: string | null;
             when_open: string;
+        };
+        /**
+         * AgentRetention
+         * @description How long outcomes of one agent are kept; null: as the processes that project are set.
+         */
+        AgentRetention: {
+            /**
+             * @description age in days at which outcomes go; 0: never
+             * @default null
+             */
+            days: number | null;
+            /**
+             * @description entries of the log that are kept at most; 0: all of them
+             * @default null
+             */
+            outcomes: number | null;
         };
         /**
          * AlertChannel
@@ -1841,7 +1892,7 @@ export interface components {
          * @description What an item of a timeline is.
          * @enum {unknown}
          */
-        Kind: "abandoned" | "config" | "failure" | "ignored" | "not_sent" | "override" | "probe" | "rebuilt" | "set_aside" | "success" | "timeout" | "transition";
+        Kind: "abandoned" | "config" | "failure" | "ignored" | "not_sent" | "override" | "probe" | "rebuilt" | "set_aside" | "shadow" | "shadow_set" | "success" | "timeout" | "transition";
         /**
          * LastTransition
          * @description The last transition, with its cause in words.
@@ -1881,6 +1932,7 @@ export interface components {
          *     kind: token, session or local.
          *     actor: what stands in the history for changes.
          *     csrf_token: for X-CSRF-Token in unsafe requests of a session; null for others.
+         *     trace_url: where a viewer shows the trace {trace_id}; null if the API has not been told.
          */
         Me: {
             actor: string;
@@ -1889,6 +1941,8 @@ export interface components {
             kind: string;
             name: string;
             role: components["schemas"]["Role"];
+            /** @default null */
+            trace_url: string | null;
         };
         /**
          * ModeName
@@ -2167,6 +2221,22 @@ export interface components {
             kind: "redis_lost";
         };
         /**
+         * RetentionSettings
+         * @description How long outcomes are kept; what is absent or null is as for all agents.
+         */
+        RetentionSettings: {
+            /**
+             * @description age in days at which outcomes go; 0: never
+             * @default null
+             */
+            days?: number | null;
+            /**
+             * @description entries of the log that are kept at most; 0: all of them
+             * @default null
+             */
+            outcomes?: number | null;
+        };
+        /**
          * RetryPatch
          * @description Changes of retries.
          */
@@ -2236,6 +2306,71 @@ export interface components {
          * @enum {unknown}
          */
         Severity: "critical" | "info" | "warning";
+        /**
+         * Shadow
+         * @description What is folded beside a circuit.
+         *
+         *     Attributes:
+         *     settings: that would be others, by name.
+         *     since_ms: when it was set.
+         *     event_id: of the event that set it.
+         *     actor: who did.
+         *     reason: why.
+         *     state: in which it would be now, if nobody had called where nobody saw it.
+         *     state_since_ms: since when.
+         *     open_until_ms: until when, if that is open; else 0.
+         *     known: whether it would be in that state whatever became of calls that nobody saw.
+         */
+        Shadow: {
+            actor: string;
+            event_id: string;
+            known: boolean;
+            open_until_ms: number;
+            reason: string;
+            settings: Record<string, unknown>;
+            /** @description ms since 1970 of the server's clock */
+            since_ms: number;
+            state: components["schemas"]["CircuitState"];
+            /** @description ms since 1970 of the server's clock */
+            state_since_ms: number;
+        };
+        /**
+         * ShadowAnswer
+         * @description The shadow of an agent.
+         *
+         *     Attributes:
+         *     agent: name of the agent.
+         *     shadow: what is folded along; null: nothing is.
+         *     comparison: what happened since it was set, and what would have; null without a shadow, if
+         *     it was not asked for, or if nothing can be said.
+         *     problem: why nothing can be said; "" if something can.
+         *     in_force: whether a projector has folded the change yet; false: it is in the log and waits.
+         */
+        ShadowAnswer: {
+            agent: string;
+            /** @default null */
+            comparison: components["schemas"]["WhatIfAnswer"] | null;
+            /** @default true */
+            in_force: boolean;
+            /** @default  */
+            problem: string;
+            shadow: components["schemas"]["Shadow"] | null;
+        };
+        /**
+         * ShadowAsk
+         * @description Which settings are folded along from now on; what is not named follows what is in force.
+         * @example {
+         *       "reason": "stricter, before we switch",
+         *       "settings": {
+         *         "failure_threshold": 3
+         *       }
+         *     }
+         */
+        ShadowAsk: {
+            /** @example stricter, before we switch */
+            reason: string;
+            settings: components["schemas"]["BreakerPatch"];
+        };
         /**
          * Sort
          * @description with - before it: descending
@@ -2627,7 +2762,9 @@ export interface components {
          *
          *     Attributes:
          *     kind: transition, override, config, set_aside and rebuilt are changes of the circuit;
-         *     probe is a probe that began; the others are how calls ended.
+         *     shadow is a transition that there would have been under other settings, and
+         *     shadow_set says which are tried from here on; probe is a probe that began; the others
+         *     are how calls ended.
          *     id: of the entry; of a transition, `explain?transition=` takes it.
          *     at, at_ms: when it took effect.
          *     why: a change in one sentence.
@@ -2637,6 +2774,8 @@ export interface components {
          *     (`baseline`) and the thresholds it made.
          *     thresholds: that the figures were held against.
          *     details: what beside the breaker's settings a change changed, [before, after] by name.
+         *     settings: of a shadow, what would be others; empty: it ends.
+         *     known: false for a transition of a shadow that calls which nobody saw may have prevented.
          *     ended_at: when the call ended; before `at` if it was recorded late.
          *     sequence: the worker's number of this outcome.
          */
@@ -2662,6 +2801,7 @@ export interface components {
             from?: components["schemas"]["CircuitState"];
             id: string;
             kind: components["schemas"]["Kind"];
+            known?: boolean;
             lease_seconds?: number;
             mode?: components["schemas"]["ModeName"];
             open_until?: string | null;
@@ -2671,6 +2811,7 @@ export interface components {
             retry_after_seconds?: number | null;
             revision?: number;
             sequence?: number;
+            settings?: Record<string, unknown>;
             span_id?: string | null;
             thresholds?: Record<string, unknown> | null;
             to?: components["schemas"]["CircuitState"];
@@ -5345,6 +5486,274 @@ export interface operations {
             };
             /** @description The body is not application/json, or is compressed. */
             415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getShadow: {
+        parameters: {
+            query?: {
+                /** @description also fold what happened since it was set */
+                compare?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setShadow: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShadowAsk"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endShadow: {
+        parameters: {
+            query: {
+                /** @description why; it stands in the history */
+                reason: string;
+            };
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShadowAnswer"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

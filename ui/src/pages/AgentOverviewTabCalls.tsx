@@ -3,7 +3,7 @@ import { useRecentCalls } from "../components/charts/rangeQueries"
 import { ErrorPanel } from "../components/feedback/ErrorPanel"
 import { RowSkeletons } from "../components/feedback/Skeletons"
 import { TimeAgo } from "../components/state/TimeAgo"
-import { Copyable } from "../components/timeline/Facts"
+import { TraceId } from "../components/timeline/TraceId"
 import { titleOf, tookWords } from "../components/timeline/words"
 import classes from "./AgentPage.module.css"
 
@@ -62,9 +62,7 @@ export function RecentCalls({ agent }: { agent: string }) {
                       {item.duration_ms === undefined ? "–" : tookWords(item.duration_ms)}
                     </Table.Td>
                     <Table.Td>{item.worker ?? "–"}</Table.Td>
-                    <Table.Td>
-                      {item.trace_id ? <Copyable value={item.trace_id} what="trace id" /> : "–"}
-                    </Table.Td>
+                    <Table.Td>{item.trace_id ? <TraceId id={item.trace_id} /> : "–"}</Table.Td>
                   </Table.Tr>
                 )
               })}

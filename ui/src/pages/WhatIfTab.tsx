@@ -17,7 +17,8 @@ import { PageSkeleton, RowSkeletons } from "../components/feedback/Skeletons"
 import { Bands } from "../components/whatif/Bands"
 import { Figures } from "../components/whatif/Figures"
 import { Proposals } from "../components/whatif/Proposals"
-import { useWhatIf } from "../components/whatif/queries"
+import { changedOf, useWhatIf } from "../components/whatif/queries"
+import { Shadow } from "../components/whatif/Shadow"
 import classes from "../components/whatif/whatif.module.css"
 import { exactTime } from "../lib/format"
 import type { AgentResponse, CircuitBreakerConfig } from "../types/agent"
@@ -134,6 +135,10 @@ export function WhatIf({ stored, defaults }: Props) {
             </div>
           )}
         </section>
+        <Shadow
+          agent={agent}
+          settings={config !== null && data ? changedOf(config, data.recorded_settings) : null}
+        />
         <Proposals agent={agent} since={since} onUse={use} />
       </div>
     </div>

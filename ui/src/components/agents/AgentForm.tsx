@@ -8,7 +8,7 @@ import { breakerOf } from "./flat"
 import classes from "./form.module.css"
 import { MeaningPanel } from "./MeaningPanel"
 import { SavePanel } from "./SavePanel"
-import { BreakerSection, ConnectionSection, IdentitySection } from "./sections"
+import { BreakerSection, ConnectionSection, IdentitySection, RetentionSection } from "./sections"
 import { useAgentForm } from "./useAgentForm"
 import { useSave } from "./useSave"
 
@@ -81,6 +81,7 @@ export function AgentForm({ stored, defaults, readOnly = false, tried, onSaved, 
             <IdentitySection {...section} naming={base === null} />
             <ConnectionSection {...section} shownHeaders={form.shownHeaders} />
             <BreakerSection {...section} enabled={enabled} initial={form.initial} />
+            <RetentionSection {...section} />
           </Stack>
           <Stack gap="lg" className={classes.aside ?? ""}>
             <MeaningPanel config={config} />

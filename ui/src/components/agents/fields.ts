@@ -2,11 +2,22 @@ import {
   AGENT_CREATE_BOUNDS,
   type Bound,
   BREAKER_SETTINGS_BOUNDS,
+  RETENTION_SETTINGS_BOUNDS,
   RETRY_SETTINGS_BOUNDS,
 } from "../../api/bounds"
 
 /** What stands behind the number in a field. */
-export type Unit = "s" | "%" | "calls" | "failures" | "workers" | "times" | "×" | "bytes"
+export type Unit =
+  | "s"
+  | "days"
+  | "entries"
+  | "%"
+  | "calls"
+  | "failures"
+  | "workers"
+  | "times"
+  | "×"
+  | "bytes"
 
 /** One setting of an agent that is a single value. */
 export interface Field {
@@ -116,6 +127,18 @@ export const CONNECTION_FIELDS: Field[] = [
   retry("backoff_max_seconds", "Longest wait", "s"),
 ]
 
+function kept(name: keyof typeof RETENTION_SETTINGS_BOUNDS, label: string, unit: Unit): Field {
+  // Null is no value of its own here: an empty field says the same.
+  const { default: _none, ...bound } = { ...RETENTION_SETTINGS_BOUNDS[name], nullable: false }
+  return { path: `retention.${name}`, label, bound, unit }
+}
+
+/** How long outcomes are kept. */
+export const RETENTION_FIELDS: Field[] = [
+  kept("outcomes", "Calls kept", "entries"),
+  kept("days", "Calls kept for", "days"),
+]
+
 /** Settings that are lists of texts. */
 export const LISTS = {
   tags: { label: "Tags", bound: A.tags as Bound },
@@ -135,6 +158,7 @@ export const FIELDS: Field[] = [
   ...CONNECTION_FIELDS,
   IDEMPOTENT,
   WHEN_OPEN,
+  ...RETENTION_FIELDS,
   ...BREAKER_FIELDS,
 ]
 
@@ -147,5 +171,6 @@ export function breakerName(path: string): string | null {
 
 /** Whether a setting is nothing without an address. */
 export function needsUrl(path: string): boolean {
-  return breakerName(path) === null && path !== "description" && path !== "tags"
+  const isOwn = path === "description" || path === "tags" || path.startsWith("retention.")
+  return breakerName(path) === null && !isOwn
 }

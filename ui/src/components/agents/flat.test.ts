@@ -53,6 +53,7 @@ describe("what a save sends", () => {
     [`${B}failure_threshold`]: 3,
     [`${B}minimum_calls`]: 4,
     "retry.max_attempts": 2,
+    "retention.outcomes": 500,
     "headers.A": "***",
     "headers.B": "***",
   }
@@ -62,6 +63,7 @@ describe("what a save sends", () => {
       url: "https://a.example",
       [`${B}failure_threshold`]: null,
       "retry.max_attempts": 5,
+      "retention.days": 30,
       "headers.A": "***",
       "headers.C": "new",
     }
@@ -70,6 +72,7 @@ describe("what a save sends", () => {
       timeout_seconds: null,
       circuit_breaker_config: { failure_threshold: null, minimum_calls: "default" },
       retry: { max_attempts: 5 },
+      retention: { outcomes: null, days: 30 },
       headers: { B: null, C: "new" },
     })
   })
@@ -77,6 +80,7 @@ describe("what a save sends", () => {
   it("sends nothing along with an address that goes", () => {
     const after: Flat = {
       description: "old",
+      "retention.outcomes": 500,
       [`${B}failure_threshold`]: 3,
       [`${B}minimum_calls`]: 4,
     }

@@ -19,7 +19,8 @@ export function flatOf(agent: AgentResponse): Flat {
   const flat: Record<string, Value> = {}
   for (const { path, bound } of FIELDS) {
     const value = memberOf(agent, path)
-    if (value === undefined || value === "" || (path === "url" && value === null)) continue
+    const isNone = path === "url" || path.startsWith("retention.")
+    if (value === undefined || value === "" || (isNone && value === null)) continue
     const name = breakerName(path)
     if (name === null ? value !== bound.default : true) flat[path] = value
   }

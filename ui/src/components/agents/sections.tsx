@@ -9,6 +9,7 @@ import {
   IDEMPOTENT,
   NAME,
   PROTOCOL,
+  RETENTION_FIELDS,
   URL_FIELD,
   WHEN_OPEN,
 } from "./fields"
@@ -174,6 +175,23 @@ export function ConnectionSection({ shownHeaders, ...props }: ConnectionProps) {
           </div>
         </>
       )}
+    </section>
+  )
+}
+
+/** How long its calls are kept. */
+export function RetentionSection(props: SectionProps) {
+  return (
+    <section className={classes.section} aria-labelledby="retention">
+      <div className={classes.head}>
+        <Title order={2} id="retention">
+          Retention
+        </Title>
+      </div>
+      <div className={classes.grid}>{RETENTION_FIELDS.map(scalarOf(props))}</div>
+      <Text size="sm" c="dimmed" mt="xs">
+        Empty: as set for all agents. 0: for ever. Transitions and counts are kept much longer.
+      </Text>
     </section>
   )
 }

@@ -45,6 +45,7 @@ export function agent(changes: Partial<AgentResponse> = {}): AgentResponse {
     connect_timeout_seconds: 5,
     attempt_timeout_seconds: 30,
     timeout_seconds: 120,
+    retention: { outcomes: null, days: null },
     retry: { max_attempts: 3, backoff_seconds: 0.1, backoff_max_seconds: 5 },
     idempotent: false,
     failure_statuses: ["429", "5xx"],

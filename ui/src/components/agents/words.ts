@@ -53,6 +53,8 @@ export function numberInWords(field: Field | undefined, value: number): string {
     }
     case "bytes":
       return bytes(value)
+    case "days":
+      return `${value.toLocaleString("en-GB")}\u00a0${value === 1 ? "day" : "days"}`
     default:
       return value.toLocaleString("en-GB")
   }

@@ -1,7 +1,7 @@
 import { Text, Title } from "@mantine/core"
 import type { TimelineItem } from "../../api/models"
 import { counted, exactTime } from "../../lib/format"
-import { Copyable } from "./Facts"
+import { TraceId } from "./TraceId"
 import classes from "./timeline.module.css"
 import { detailOf, titleOf, tookWords } from "./words"
 
@@ -47,7 +47,7 @@ export function Evidence({ events, total, complete }: Props) {
                 .filter((one) => one !== "")
                 .join(" · ")}
             </span>
-            {event.trace_id ? <Copyable value={event.trace_id} what="trace id" /> : <span />}
+            {event.trace_id ? <TraceId id={event.trace_id} /> : <span />}
           </li>
         ))}
       </ol>

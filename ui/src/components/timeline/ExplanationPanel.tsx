@@ -12,6 +12,7 @@ import { CloseButton, Copyable, Facts } from "./Facts"
 import { Figures } from "./Figures"
 import { useExplanation } from "./queries"
 import { Settings } from "./Settings"
+import { TraceId } from "./TraceId"
 import classes from "./timeline.module.css"
 import { causeWords, titleOf } from "./words"
 
@@ -110,10 +111,7 @@ function factsOf({ transition }: Explanation): [string, React.ReactNode][] {
   if (transition.failure_kind) rows.push(["Last failure", transition.failure_kind])
   if (transition.worker) rows.push(["Worker", transition.worker])
   if (transition.trace_id) {
-    rows.push([
-      "Trace",
-      <Copyable key="t" value={transition.trace_id} what="trace id" shown={16} />,
-    ])
+    rows.push(["Trace", <TraceId key="t" id={transition.trace_id} shown={16} />])
   }
   if (transition.event_id) {
     rows.push([

@@ -13,7 +13,7 @@ export function useAudit(name: string) {
     queryFn: ({ signal, pageParam }) =>
       api.get("/api/v1/circuits/{name}/timeline", {
         path: { name },
-        query: { kinds: "override,config", limit: PAGE, before: pageParam },
+        query: { kinds: "override,config,shadow_set", limit: PAGE, before: pageParam },
         signal,
       }),
     initialPageParam: null as string | null,

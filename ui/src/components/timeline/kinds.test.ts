@@ -10,6 +10,7 @@ describe("kinds", () => {
 
   it("of a list of changes leave calls out", () => {
     expect(kindsOf(["transition", "failure"], false)).toEqual(["transition"])
+    expect(kindsOf(["shadow"], false)).toEqual(["shadow", "shadow_set"])
     expect(kindsOf(["transition", "failure"], true)).toEqual(["transition", "failure", "timeout"])
   })
 })

@@ -7,6 +7,7 @@ export const GROUPS = [
   { value: "transition", label: "Transitions", kinds: ["transition"] },
   { value: "override", label: "Overrides", kinds: ["override"] },
   { value: "config", label: "Settings", kinds: ["config", "set_aside", "rebuilt"] },
+  { value: "shadow", label: "Shadow", kinds: ["shadow", "shadow_set"] },
   { value: "success", label: "Successes", kinds: ["success"] },
   { value: "failure", label: "Failures", kinds: ["failure", "timeout"] },
   { value: "other", label: "Other calls", kinds: ["abandoned", "ignored", "not_sent", "probe"] },
@@ -15,7 +16,7 @@ export const GROUPS = [
 export type Group = (typeof GROUPS)[number]["value"]
 
 export const ALL_GROUPS: readonly Group[] = GROUPS.map(({ value }) => value)
-const CHANGE_GROUPS: ReadonlySet<Group> = new Set(["transition", "override", "config"])
+const CHANGE_GROUPS: ReadonlySet<Group> = new Set(["transition", "override", "config", "shadow"])
 
 /** The groups of an address; all of them where it names none that is known. */
 export function groupsFrom(given: unknown): Group[] {

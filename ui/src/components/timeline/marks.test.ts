@@ -33,6 +33,9 @@ describe("marks", () => {
       20,
     )
     expect(marks.map((mark) => mark.items.map(({ id }) => id))).toEqual([["a"], ["b", "c"]])
+    const would = item("d", 3, { kind: "shadow", to: "open" })
+    const beside = marksOf([item("a", 0, { to: "closed" }), would], x, 20)
+    expect(beside.map((mark) => mark.items.length)).toEqual([1, 1])
     const [, people] = marks
     expect(people && chiefOf(people)?.id).toBe("b")
   })

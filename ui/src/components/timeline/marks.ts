@@ -1,7 +1,7 @@
 import type { TimelineItem } from "../../api/models"
 
 /** Kinds of marks above the band. */
-export type MarkKind = "transition" | "override" | "config" | "other"
+export type MarkKind = "transition" | "override" | "config" | "shadow" | "other"
 
 /** Changes of the circuit that stand so close together that they are one mark. */
 export interface Mark {
@@ -12,13 +12,20 @@ export interface Mark {
 }
 
 export function markKind(item: TimelineItem): MarkKind {
-  if (item.kind === "transition" || item.kind === "override" || item.kind === "config") {
-    return item.kind
+  switch (item.kind) {
+    case "transition":
+    case "override":
+    case "config":
+    case "shadow":
+      return item.kind
+    case "shadow_set":
+      return "config"
+    default:
+      return "other"
   }
-  return "other"
 }
 
-/** What people did stands in a row of its own, above what the circuit did by itself. */
+/** What people did, and what a shadow would have done, stands above what the circuit did itself. */
 export function rowOf(kind: MarkKind): 0 | 1 {
   return kind === "transition" ? 1 : 0
 }
@@ -68,7 +75,7 @@ export function isExplained(item: TimelineItem): boolean {
 /** The item that a mark shows and opens: what opened the circuit, else the last explained one. */
 export function chiefOf(mark: Mark): TimelineItem | undefined {
   return (
-    mark.items.findLast((item) => item.to === "open") ??
+    mark.items.findLast((item) => item.kind === "transition" && item.to === "open") ??
     mark.items.findLast(isExplained) ??
     mark.items.at(-1)
   )

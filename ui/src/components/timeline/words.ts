@@ -31,6 +31,10 @@ export function titleOf(item: TimelineItem): string {
       return "Event set aside"
     case "rebuilt":
       return "Rebuilt from the log"
+    case "shadow":
+      return item.to === undefined ? "Shadow" : `Shadow ${LOOKS[item.to].word.toLowerCase()}`
+    case "shadow_set":
+      return Object.keys(item.settings ?? {}).length > 0 ? "Shadow begins" : "Shadow ends"
     default:
       return CALLS[item.kind] ?? item.kind
   }

@@ -8,7 +8,7 @@ const WIDTH = 1_000
 const HEIGHT = 26
 
 /** What happened above what would have happened; hatched where the record cannot know. */
-export function Bands({ answer }: { answer: WhatIf }) {
+export function Bands({ answer, name = "Proposed" }: { answer: WhatIf; name?: string }) {
   const hatch = useId()
   const { since_ms: since, until_ms: until } = answer
   const x = (ms: number) => ((ms - since) / Math.max(1, until - since)) * WIDTH
@@ -58,17 +58,17 @@ export function Bands({ answer }: { answer: WhatIf }) {
       {(
         [
           ["Recorded", answer.recorded, false],
-          ["Proposed", answer.proposed, true],
+          [name, answer.proposed, true],
         ] as const
-      ).map(([name, bands, hidden]) => (
-        <div key={name} className={classes.bandRow}>
-          <span>{name}</span>
+      ).map(([title, bands, hidden]) => (
+        <div key={title} className={classes.bandRow}>
+          <span>{title}</span>
           <svg
             className={classes.band}
             viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
             preserveAspectRatio="none"
             role="img"
-            aria-label={label(name, bands)}
+            aria-label={label(title, bands)}
           >
             {row(bands, hidden)}
           </svg>

@@ -12,7 +12,7 @@ const ROWS = [
 ] as const
 
 /** The figures of a range, recorded and proposed, and of each day if there are more. */
-export function Figures({ answer }: { answer: WhatIf }) {
+export function Figures({ answer, name = "Proposed" }: { answer: WhatIf; name?: string }) {
   return (
     <>
       <table className={classes.figures}>
@@ -22,7 +22,7 @@ export function Figures({ answer }: { answer: WhatIf }) {
               <VisuallyHidden>Figure</VisuallyHidden>
             </th>
             <th scope="col">Recorded</th>
-            <th scope="col">Proposed</th>
+            <th scope="col">{name}</th>
           </tr>
         </thead>
         <tbody>

@@ -1,6 +1,10 @@
-import { keepPreviousData, useQuery } from "@tanstack/react-query"
+import { keepPreviousData, useMutation, useQuery, useQueryClient } from "@tanstack/react-query"
 import { api } from "../../api/client"
+import type { ShadowAsk } from "../../api/models"
 import type { CircuitBreakerConfig } from "../../types/agent"
+import { timelineKey } from "../charts/useChangeTick"
+
+type Settings = ShadowAsk["settings"]
 
 const MINUTE_MS = 60_000
 
@@ -31,6 +35,45 @@ export function useWhatIf(name: string, config: CircuitBreakerConfig | null, sin
     staleTime: MINUTE_MS,
     retry: false,
   })
+}
+
+const shadowKey = (name: string) => ["shadow", name] as const
+
+/** What is folded beside an agent's circuit, and how it did since it was set. */
+export function useShadow(name: string) {
+  return useQuery({
+    queryKey: shadowKey(name),
+    queryFn: ({ signal }) =>
+      api.get("/api/v1/circuits/{name}/shadow", { path: { name }, query: {}, signal }),
+    refetchInterval: MINUTE_MS,
+    retry: false,
+  })
+}
+
+/** Folds settings along from now on; null: nothing any more. */
+export function useSetShadow(name: string) {
+  const client = useQueryClient()
+  return useMutation({
+    mutationFn: ({ settings, reason }: { settings: Settings | null; reason: string }) =>
+      settings === null
+        ? api.del("/api/v1/circuits/{name}/shadow", { path: { name }, query: { reason } })
+        : api.put("/api/v1/circuits/{name}/shadow", { path: { name }, body: { settings, reason } }),
+    onSettled: () =>
+      Promise.all([
+        client.invalidateQueries({ queryKey: shadowKey(name) }),
+        client.invalidateQueries({ queryKey: timelineKey(name) }),
+      ]),
+  })
+}
+
+/** Settings that differ from those in force. */
+export function changedOf(
+  config: CircuitBreakerConfig,
+  inForce: Readonly<Record<string, unknown>>,
+): Settings {
+  return Object.fromEntries(
+    Object.entries(foldedOf(config)).filter(([name, value]) => value !== inForce[name]),
+  )
 }
 
 /** The settings that would have cost least; asked for once it is wanted, because it takes a while. */

@@ -1,11 +1,12 @@
 import { cleanup, configure, fireEvent, screen, waitFor } from "@testing-library/react"
 import type { ReactNode } from "react"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import type { WhatIf as Answer, WhatIfFigures } from "../../api/models"
+import type { WhatIf as Answer, ShadowAnswer, WhatIfFigures } from "../../api/models"
 import { WhatIf } from "../../pages/WhatIfTab"
 import { agent, DEFAULTS, draw, problem, type Sent, serve } from "../agents/testing"
 import { LastDay } from "./LastDay"
-import { foldedOf } from "./queries"
+import { changedOf, foldedOf } from "./queries"
+import { Shadow } from "./Shadow"
 import { lastDaySentence, proposedText } from "./words"
 
 // The form is large, and the machines of a CI are slow.
@@ -57,6 +58,29 @@ function answer(openings: [number, number, number] = [1, 3, 3]): Answer {
     unseen_calls: 60,
     truncated: false,
   }
+}
+
+const NO_SHADOW: ShadowAnswer = {
+  agent: "billing",
+  shadow: null,
+  comparison: null,
+  problem: "",
+  in_force: true,
+}
+const SHADOW: ShadowAnswer = {
+  ...NO_SHADOW,
+  shadow: {
+    settings: { failure_threshold: 3 },
+    since_ms: 0,
+    event_id: "1-0",
+    actor: "ada",
+    reason: "stricter",
+    state: "open",
+    state_since_ms: 1,
+    open_until_ms: 2,
+    known: false,
+  },
+  comparison: answer(),
 }
 
 const plain = (text: string | null | undefined) => text?.replaceAll("\u00a0", " ")
@@ -111,19 +135,20 @@ describe("the last day", () => {
 
 describe("the page", () => {
   it("draws both bands, hatches what nobody saw, and follows the form and the range", async () => {
-    const sent = serve(() => ({ json: answer() }))
+    const all = serve(({ url }) => ({ json: url.includes("/shadow") ? NO_SHADOW : answer() }))
     draw(<WhatIf stored={{ data: agent(), etag: '"1"' }} defaults={DEFAULTS} />)
     expect(await screen.findByRole("img", { name: /^Recorded: open for 1.h$/ })).toBeTruthy()
     const proposed = screen.getByRole("img", { name: /^Proposed: open for 0/ })
     expect(proposed.querySelectorAll("[data-unobserved]")).toHaveLength(1)
     expect(plain(document.body.textContent)).toContain("not known (25 %)")
     fireEvent.change(screen.getByLabelText("Failures in a row"), { target: { value: "9" } })
-    await waitFor(() => expect(sent.map(settingsOf).at(-1)?.failure_threshold).toBe(9))
+    const sent = () => all.filter(({ url }) => url.endsWith("what-if"))
+    await waitFor(() => expect(sent().map(settingsOf).at(-1)?.failure_threshold).toBe(9))
     fireEvent.click(screen.getByLabelText("7 d"))
     await waitFor(() =>
-      expect((sent.at(-1)?.body as { since?: string } | undefined)?.since).toBe("-7d"),
+      expect((sent().at(-1)?.body as { since?: string } | undefined)?.since).toBe("-7d"),
     )
-    expect(sent).toHaveLength(3)
+    expect(sent()).toHaveLength(3)
   })
 
   it("puts proposed settings into the form", async () => {
@@ -136,7 +161,9 @@ describe("the page", () => {
       items: [{ ...one, settings }],
       curve: [{ ...one, settings }],
     }
-    const sent = serve(({ url }) => ({ json: url.endsWith("/proposals") ? found : answer() }))
+    const sent = serve(({ url }) => ({
+      json: url.includes("/shadow") ? NO_SHADOW : url.endsWith("/proposals") ? found : answer(),
+    }))
     draw(<WhatIf stored={{ data: agent(), etag: '"1"' }} defaults={DEFAULTS} />)
     fireEvent.click(screen.getByText("Find settings"))
     expect(await screen.findByText("As recorded")).toBeTruthy()
@@ -150,5 +177,52 @@ describe("the page", () => {
       ).toMatchObject({ ...settings, minimum_calls: 10 }),
     )
     expect(screen.getByLabelText("Open for")).toHaveProperty("value", "30")
+  })
+})
+
+describe("the shadow", () => {
+  const may = (role: string) => ({ actor: "ada", role, csrf_token: "x" })
+  const methods = (sent: readonly Sent[]) =>
+    sent.filter(({ url, method }) => url.includes("/shadow") && method !== "GET")
+
+  it("is begun with what differs from the settings in force, for a reason", async () => {
+    const sent = serve(({ url, method }) => ({
+      json: url.endsWith("/me") ? may("operator") : method === "PUT" ? SHADOW : NO_SHADOW,
+    }))
+    const config = { ...DEFAULTS, failure_threshold: 3 }
+    draw(<Shadow agent="billing" settings={changedOf(config, { ...DEFAULTS })} />)
+    const begin = await screen.findByRole("button", { name: "Run as shadow" })
+    expect(begin).toHaveProperty("disabled", true)
+    fireEvent.change(screen.getByLabelText("Reason"), { target: { value: " stricter " } })
+    fireEvent.click(begin)
+    await waitFor(() => expect(methods(sent)).toHaveLength(1))
+    expect(methods(sent)[0]?.body).toEqual({
+      settings: { failure_threshold: 3 },
+      reason: "stricter",
+    })
+  })
+
+  it("stands with its band under the recorded one, and can be ended", async () => {
+    const sent = serve(({ url }) => ({ json: url.endsWith("/me") ? may("operator") : SHADOW }))
+    draw(<Shadow agent="billing" settings={{}} />)
+    expect(await screen.findByRole("img", { name: /^Shadow: open for 0/ })).toBeTruthy()
+    expect(screen.getByRole("img", { name: /^Recorded: open for 1.h$/ })).toBeTruthy()
+    expect(document.body.textContent).toContain("unless calls that nobody saw")
+    expect(document.body.textContent).toContain("by ada: stricter")
+    fireEvent.change(await screen.findByLabelText("Reason"), { target: { value: "enough" } })
+    expect(screen.getByRole("button", { name: "Run these instead" })).toHaveProperty(
+      "disabled",
+      true,
+    )
+    fireEvent.click(screen.getByRole("button", { name: "End it" }))
+    await waitFor(() => expect(methods(sent)[0]?.method).toBe("DELETE"))
+    expect(methods(sent)[0]?.url).toContain("reason=enough")
+  })
+
+  it("is only looked at by a viewer", async () => {
+    serve(({ url }) => ({ json: url.endsWith("/me") ? may("viewer") : SHADOW }))
+    draw(<Shadow agent="billing" settings={{ failure_threshold: 3 }} />)
+    expect(await screen.findByRole("img", { name: /^Shadow/ })).toBeTruthy()
+    expect(screen.queryByRole("button")).toBeNull()
   })
 })

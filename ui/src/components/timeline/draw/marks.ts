@@ -41,7 +41,7 @@ function one(
   const color = colorOf(item, colors)
   const radius = RADIUS + (isHovered || isSelected ? 1 : 0)
   ctx.beginPath()
-  if (kind === "transition") {
+  if (kind === "transition" || kind === "shadow") {
     ctx.arc(mark.x, y, radius - 0.5, 0, 2 * Math.PI)
   } else if (kind === "override") {
     ctx.rect(mark.x - radius + 1, y - radius + 1, 2 * radius - 2, 2 * radius - 2)
@@ -52,28 +52,31 @@ function one(
     ctx.lineTo(mark.x - radius - 2, y)
     ctx.closePath()
   }
-  ctx.fillStyle = color
+  // What would have been is hollow.
+  ctx.fillStyle = kind === "shadow" ? colors.surface : color
   ctx.fill()
   ctx.lineWidth = 2
-  ctx.strokeStyle = isSelected || isHovered ? colors.text : colors.surface
+  const edge = kind === "shadow" ? color : colors.surface
+  ctx.strokeStyle = isSelected || isHovered ? colors.text : edge
   ctx.stroke()
   ctx.font = BOLD
   ctx.textAlign = "center"
   ctx.textBaseline = "middle"
-  ctx.fillStyle = colors.surface
+  ctx.fillStyle = kind === "shadow" ? color : colors.surface
   ctx.fillText(letterOf(mark, item), mark.x, y + 0.5)
 }
 
 function letterOf(mark: Mark, item: TimelineItem): string {
   if (mark.items.length > 1) return mark.items.length > 99 ? "+" : String(mark.items.length)
-  if (item.kind === "transition")
+  if (item.kind === "transition" || item.kind === "shadow")
     return { open: "O", half_open: "H", closed: "C" }[item.to ?? "closed"]
   if (item.kind === "override") return "F"
-  if (item.kind === "config") return "S"
+  if (item.kind === "config" || item.kind === "shadow_set") return "S"
   return "!"
 }
 
 function colorOf(item: TimelineItem, colors: Colors): string {
-  if (item.kind === "transition") return colors[`${item.to ?? "closed"}Text`]
+  if (item.kind === "transition" || item.kind === "shadow")
+    return colors[`${item.to ?? "closed"}Text`]
   return item.kind === "override" ? colors.text : colors.mark
 }

@@ -1,25 +1,36 @@
-"""Answers `GET /livez`, `/readyz` and `/version`, on a port or a unix socket.
+"""Answers `GET /livez`, `/readyz` and `/version` of a process, on a port or a unix socket.
 
 h11 does the HTTP: it comes with the HTTP client, and a server framework for three fixed answers
-would be the largest dependency of a worker.
+would be the largest dependency of a worker or projector.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import suppress
+import platform
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import anyio
 import h11
+import typer
 from anyio.abc import ByteStream, Listener, SocketStream
 
-from fuseline.bridge.tasks import health
-from fuseline.bridge.tasks.worker import TaskWorker
+import fuseline
 from fuseline.core.errors import ConfigError
+from fuseline.events import library
+from fuseline.events.backend import Backend
+
+HealthPort = Annotated[
+    int | None, typer.Option(help="Answer /livez, /readyz, /version there.", show_default=False)
+]
+HealthHost = Annotated[str, typer.Option(help="Address of that port.")]
+HealthSocket = Annotated[
+    Path | None, typer.Option(help="Answer on a unix socket.", show_default=False)
+]
 
 _PATIENCE_SECONDS = 5.0
 _MAX_REQUEST = 16 << 10
@@ -30,39 +41,85 @@ _NOBODY = (h11.RemoteProtocolError, anyio.BrokenResourceError, anyio.EndOfStream
 Answer = tuple[HTTPStatus, dict[str, Any]]
 
 
-async def listen_on_port(port: int, host: str) -> Listener[SocketStream]:
-    """A listener on a TCP port.
+@asynccontextmanager
+async def listening(
+    port: int | None, host: str, socket: Path | None
+) -> AsyncIterator[Sequence[Listener[SocketStream]]]:
+    """Listens where it is asked for; nobody is answered before `answering`.
 
     Raises:
-        ConfigError: it cannot be had.
+        ConfigError: a port or a socket cannot be had.
     """
+    async with AsyncExitStack() as stack:
+        listeners = []
+        if port is not None:
+            listeners.append(await _listen_on_port(port, host))
+            stack.push_async_callback(listeners[-1].aclose)
+        if socket is not None:
+            listeners.append(await _listen_on_socket(socket))
+            stack.push_async_callback(listeners[-1].aclose)
+        yield listeners
+
+
+@asynccontextmanager
+async def answering(
+    listeners: Sequence[Listener[SocketStream]],
+    reasons: Callable[[], list[str]],
+    backend: Backend,
+    **who: str,
+) -> AsyncIterator[None]:
+    """Answers on the listeners meanwhile.
+
+    Args:
+        listeners: from `listening`.
+        reasons: why the process is not ready; empty if it is.
+        backend: the namespace, whose server `/version` names.
+        who: the name of the process, for `/version`.
+    """
+    responder = _Responder(reasons, lambda: _version(backend) | who)
+    async with anyio.create_task_group() as tasks:
+        for listener in listeners:
+            tasks.start_soon(responder.serve, listener)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+async def _listen_on_port(port: int, host: str) -> Listener[SocketStream]:
     try:
         return await anyio.create_tcp_listener(local_host=host, local_port=port)
     except (OSError, OverflowError) as error:
         raise ConfigError("health_port", port, f"a free port of {host} ({error})") from error
 
 
-async def listen_on_socket(path: Path) -> Listener[SocketStream]:
-    """A listener on a unix socket; one that is left over is replaced.
-
-    Raises:
-        ConfigError: it cannot be made.
-    """
+async def _listen_on_socket(path: Path) -> Listener[SocketStream]:
+    """One that is left over is replaced."""
     try:
         return await anyio.create_unix_listener(path)
     except (OSError, ValueError) as error:
         raise ConfigError("health_socket", str(path), f"a path for a socket ({error})") from error
 
 
-class Responder:
-    """Answers for one worker until cancelled."""
+def _version(backend: Backend) -> dict[str, Any]:
+    """Build info."""
+    return {
+        "fuseline": fuseline.__version__,
+        "functions": f"{library.VERSION}.{library.BUILD}",
+        "python": platform.python_version(),
+        "server": backend.server,
+    }
 
-    def __init__(self, worker: TaskWorker) -> None:
-        self._worker = worker
+
+class _Responder:
+    """Answers for one process until cancelled."""
+
+    def __init__(
+        self, reasons: Callable[[], list[str]], version: Callable[[], dict[str, Any]]
+    ) -> None:
+        self._reasons = reasons
         self._paths: dict[bytes, Callable[[], Answer]] = {
-            b"/livez": self._live,
+            b"/livez": lambda: (HTTPStatus.OK, {"alive": True}),
             b"/readyz": self._ready,
-            b"/version": self._version,
+            b"/version": lambda: (HTTPStatus.OK, version()),
         }
 
     async def serve(self, listener: Listener[SocketStream]) -> None:
@@ -103,13 +160,7 @@ class Responder:
             return HTTPStatus.METHOD_NOT_ALLOWED, {"methods": ["GET", "HEAD"]}
         return answer()
 
-    def _live(self) -> Answer:
-        return HTTPStatus.OK, {"alive": True}
-
     def _ready(self) -> Answer:
-        found = health.reasons(self._worker)
+        found = self._reasons()
         status = HTTPStatus.SERVICE_UNAVAILABLE if found else HTTPStatus.OK
         return status, {"ready": not found, "reasons": found}
-
-    def _version(self) -> Answer:
-        return HTTPStatus.OK, health.version(self._worker)
