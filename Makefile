@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots image-check dist sbom release-check audit
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots docs reference image-check dist sbom release-check audit
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ SCREENSHOTS ?= build/screenshots
 SCREENSHOTS_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
-AUDITED := runtime dev build release
+AUDITED := runtime dev build docs release
 # The time of the last commit, so that what is built anew is the same.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
 # Each has a lock of its own, for the Dockerfile.
@@ -47,6 +47,12 @@ types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.jso
 
 screenshots: $(VENV)/.dev $(UI) ## Every page of the web UI as PNG into $(SCREENSHOTS) (needs Node.js and Chromium)
 	$(BIN)/python -m tests.e2e.browser.screenshots $(SCREENSHOTS) $(SCREENSHOTS_ARGS)
+
+docs: $(VENV)/.docs ## Build the documentation site into build/site; a broken link is an error
+	$(BIN)/python -m docs_tools build
+
+reference: $(VENV)/.dev ## Write docs/reference anew, from the types, the commands and docs/openapi.json
+	$(BIN)/python -m docs_tools reference
 
 test: $(VENV)/.dev ## Run all tests
 	@# Before the tests divide, so that nobody reads files that are being written.
@@ -91,6 +97,7 @@ lock: ## Compile requirements/*.txt again (needs uv on PATH)
 	uv pip compile $(COMPILE) -c requirements/dev.txt pyproject.toml -o requirements/runtime.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt --group build -o requirements/build.txt
 	uv pip compile $(COMPILE) -c requirements/dev.txt requirements/bench.in -o requirements/bench.txt
+	uv pip compile $(COMPILE) -c requirements/dev.txt --group docs -o requirements/docs.txt
 	for extra in $(EXTRAS); do \
 	  uv pip compile $(COMPILE) -c requirements/dev.txt --extra $$extra pyproject.toml -o requirements/extra-$$extra.txt || exit; \
 	done
@@ -131,4 +138,9 @@ $(VENV)/.release: $(VENV)/.runtime requirements/release.txt
 # The peers that the benchmarks compare with are wanted nowhere else.
 $(VENV)/.bench: $(VENV)/.dev $(wildcard requirements/bench.txt)
 	$(if $(wildcard requirements/bench.txt),$(PIP) install --require-hashes -r requirements/bench.txt)
+	@touch $@
+
+# Building the site needs more than the tests do.
+$(VENV)/.docs: $(VENV)/.dev $(wildcard requirements/docs.txt)
+	$(if $(wildcard requirements/docs.txt),$(PIP) install --require-hashes -r requirements/docs.txt)
 	@touch $@

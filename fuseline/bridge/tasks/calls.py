@@ -63,10 +63,12 @@ class LocalAgent(Struct, frozen=True, kw_only=True):
 class Handlers:
     """A user's own agents and hooks, named by `fuseline worker --app module:attribute`.
 
-    handlers = Handlers()
+    Made once, in that module:
 
-    @handlers.agent("summarise", when_open="defer")
-    async def summarise(payload): ...
+        handlers = Handlers()
+
+        @handlers.agent("summarise", when_open="defer")
+        async def summarise(payload): ...
     """
 
     def __init__(self) -> None:
