@@ -109,8 +109,9 @@ async def _persistence(backend: Backend) -> list[Finding]:
             )
         )
     else:
-        text = f"maxmemory-policy {policy}, maxmemory {limit if limit != '0' else 'unlimited'}"
-        findings.append(Finding("eviction", Level.OK, text))
+        most = limit if limit != "0" else "unlimited"
+        well = f"maxmemory-policy {policy}, maxmemory {most}"
+        findings.append(Finding("eviction", Level.OK, well))
     return findings
 
 
