@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import ast
 import inspect
-import re
 from collections.abc import Callable, Iterator
-from enum import StrEnum
 from functools import cache
 
-from msgspec import Struct
-
-from fuseline.api import problems
-from fuseline.bridge.protocols import transport_errors
 from fuseline.bridge.protocols.base import AgentCallError
 from fuseline.core.errors import ConfigError
-from tests.docs.templates import ROOT, Reader, Site, is_opaque, plain, sites, sources
-
-
-class Kind(StrEnum):
-    """Where a person meets a message."""
-
-    ERROR = "error"
-    FINDING = "finding"
-    PROBLEM = "problem of the API"
-    LOG = "log line"
-    COMMAND = "line of a command"
-    CHECK = "result of a check"
-    RESULT = "result of a task"
-    ALERT = "alert"
-    UI = "web UI"
-    MAKE = "make"
-
-
-class Message(Struct, frozen=True):
-    """One message.
-
-    Attributes:
-        text: with … for what is filled in.
-        kind: where it is met.
-        where: file and function that hold it.
-    """
-
-    text: str
-    kind: Kind
-    where: str
+from tests.docs.elsewhere import of_make, of_prometheus, of_tables, of_ui
+from tests.docs.kinds import Kind, Message
+from tests.docs.templates import Reader, Site, is_opaque, sites, sources
 
 
 def collect() -> list[Message]:
     """All messages of the source."""
     everything, reader = _read_all()
-    found = [*_of_python(everything, reader), *_of_tables(), *_of_ui(), *_of_make()]
+    found = [
+        *_of_python(everything, reader),
+        *of_tables(),
+        *of_ui(),
+        *of_make(),
+        *of_prometheus(),
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -70,11 +43,12 @@ def _of_python(everything: list[Site], reader: Reader) -> Iterator[Message]:
     for site in everything:
         for look in (
             _errors, _own_words, _plain_errors, _refusals, _findings, _logs, _commands, _checks,
-            _alerts,
+            _alerts, _failures, _notices,
         ):  # fmt: skip
             for kind, node in look(site):
                 for text in reader.texts(node, site):
-                    yield Message(text, kind, site.where)
+                    if kind is not Kind.FAILURE or not is_opaque(text):
+                        yield Message(text, kind, site.where)
 
 
 _PLAIN = ("AssertionError", "AttributeError", "ConnectionResetError", "RuntimeError",
@@ -202,61 +176,28 @@ def _alerts(site: Site) -> Found:
                     yield Kind.ALERT, one.value
 
 
-def _of_tables() -> Iterator[Message]:
-    """Texts that stand in tables of the source."""
-    where = "fuseline/api/problems.py:_KINDS"
-    for _, kind in problems._KINDS:
-        yield Message(f"urn:fuseline:problem:{kind.slug}", Kind.PROBLEM, where)
-        yield Message(kind.title, Kind.PROBLEM, where)
-    where = "fuseline/bridge/protocols/transport_errors.py"
-    for row in transport_errors._TABLE:
-        yield Message(row[3], Kind.ERROR, f"{where}:_TABLE")
-    for node in ast.walk(ast.parse(inspect.getsource(transport_errors._connect_kind))):
-        match node:
-            case ast.Return(value=ast.Tuple(elts=[_, ast.Constant(value=str(words))])):
-                yield Message(words, Kind.ERROR, f"{where}:_connect_kind")
+def _failures(site: Site) -> Found:
+    """Kinds under which calls count as failed; timelines and explanations name them."""
+    match site.node:
+        case ast.Call(func=ast.Name(id="Verdict"), args=[_, kind, *_]):
+            yield Kind.FAILURE, kind
 
 
-_UI = (
-    re.compile(r"<(?:ErrorPanel|Notice|ConflictDialog)\b[^>]*?\btitle=\"([^\"]+)\"", re.DOTALL),
-    re.compile(r"title=\"(Somebody else [^\"]+|There is no such page)\""),
-    re.compile(r"\btitle = \"([^\"]+)\""),
-    re.compile(r"\bsuper\(\"([^\"]+)\""),
-    re.compile(
-        r"color: \"red\",\s+(?:autoClose: false,\s+)?(?:title|message): [\"`]([^\"`]+)[\"`]"
-    ),
-    re.compile(r"\? \"(The export was cut)\""),
-    re.compile(r"form\.refuse\(\{ \w+: \"([^\"]+)\""),
-    re.compile(r"\{!in_force && \"\. ([^\"]+)\"\}"),
-)
-_UI_FUNCTION = re.compile(r"^function (?:adviceOn|messageOf)\(.*?^}", re.DOTALL | re.MULTILINE)
-_UI_WORDS = re.compile(r"return ([\"`])(.+?)\1")
-_SPAN = re.compile(r"<span>((?:(?!</?span).|<span className.*?</span>)*)</span>", re.DOTALL)
-_FILLED = re.compile(r"\$?\{[^{}]*\}|<[^>]*>")
-
-
-def _of_ui() -> Iterator[Message]:
-    for path in sorted((ROOT / "ui" / "src").rglob("*.ts*")):
-        if ".test." in path.name or path.name == "testing.tsx":
-            continue
-        text = path.read_text("utf-8")
-        found = [one for pattern in _UI for one in pattern.findall(text)]
-        for body in _UI_FUNCTION.findall(text):
-            found += [words for _, words in _UI_WORDS.findall(body)]
-        if path.name == "OfflineBanner.tsx":
-            found += [one.replace('{" "}', " ") for one in _SPAN.findall(text)]
-        for one in found:
-            shown = plain(_FILLED.sub("…", one))
-            yield Message(shown, Kind.UI, str(path.relative_to(ROOT)))
-
-
-_ECHO = re.compile(r"echo \"((?:[^\"\\]|\\.|\"\$\$python\" )+)\"")
-
-
-def _of_make() -> Iterator[Message]:
-    for text in _ECHO.findall((ROOT / "Makefile").read_text("utf-8")):
-        bare = re.sub(r"\$\$\(.*\)|\$\$\w+|\$\(\w+\)", "…", text)
-        yield Message(plain(bare), Kind.MAKE, "Makefile")
+def _notices(site: Site) -> Found:
+    """What a process says of itself where it is asked: probes, streams, `up`."""
+    match site.node:
+        case ast.Call(func=ast.Attribute(attr="append"), args=[text]) if _inside(site, "reasons"):
+            yield Kind.CHECK, text
+        case ast.Call(func=ast.Attribute(attr="_overrun"), args=[text]):
+            yield Kind.PROBLEM, text
+        case ast.Return(value=ast.expr() as value) if _inside(site, "why_not_local"):
+            if not isinstance(value, ast.Constant) or value.value is not None:
+                yield Kind.COMMAND, value
+        case ast.Assign(targets=[ast.Name(id="notice")], value=ast.JoinedStr() as text):
+            yield Kind.COMMAND, text
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="console"), attr="print"),
+                      args=[text, *_]) if site.source.path == "fuseline/cli/check.py":  # fmt: skip
+            yield Kind.CHECK, text
 
 
 def _is_config(site: Site) -> bool:
@@ -305,6 +246,3 @@ def _class_of(site: Site) -> object:
 def _inside(site: Site, name: str) -> bool:
     inner = bool(site.functions) and site.functions[-1].name == name
     return inner and (not name.startswith("__") or _is_error(_class_of(site)))
-
-
-__all__ = ["Kind", "Message", "collect", "config_sites", "is_opaque"]

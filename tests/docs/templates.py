@@ -16,10 +16,12 @@ from msgspec import Struct
 ROOT = Path(__file__).parents[2]
 GAP = "…"
 # A text that a function is given under one of these names and passes on as the message.
-_PASSED = ("text", "what", "where", "message", "words")
+_PASSED = ("text", "what", "where", "message", "words", "kind", "which")
 _HOLE = re.compile("\0(\\w+)\0")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+# What a message may stand in; all else is only walked through.
+_HOLDERS = ast.Assign | ast.Call | ast.FunctionDef | ast.Return
 
 
 class Source(Struct):
@@ -64,11 +66,12 @@ def sources() -> list[Source]:
 
 
 def sites(source: Source) -> list[Site]:
-    """Every node of a module, with what it stands in."""
+    """Every node of a module that may hold a message, with what it stands in."""
     found: list[Site] = []
 
     def walk(node: ast.AST, functions: tuple[Function, ...], owner: ast.ClassDef | None) -> None:
-        found.append(Site(source, functions, owner, node))
+        if isinstance(node, _HOLDERS):
+            found.append(Site(source, functions, owner, node))
         if isinstance(node, Function):
             functions = (*functions, node)
         elif isinstance(node, ast.ClassDef):

@@ -7,9 +7,10 @@ import pytest
 
 from tests.docs import settings
 from tests.docs.exclusions import LEFT_OUT, PASSED_ON
-from tests.docs.messages import Kind, Message, collect, is_opaque
+from tests.docs.kinds import Kind, Message
+from tests.docs.messages import collect
 from tests.docs.page import PAGE, broken_links, entries
-from tests.docs.templates import ROOT
+from tests.docs.templates import ROOT, is_opaque
 
 
 @pytest.fixture(scope="module")
