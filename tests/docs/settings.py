@@ -19,8 +19,8 @@ from tests.docs.messages import config_sites
 from tests.docs.page import PAGE
 from tests.docs.templates import GAP, Reader, Site, is_opaque, plain
 
-BEGIN = "<!-- settings: begin -->"
-END = "<!-- settings: end -->"
+BEGIN = "<!-- settings: begin -->\n\n"
+END = "\n\n<!-- settings: end -->"
 COMMAND = "python -m tests.docs.settings"
 
 _RULES: tuple[tuple[str, str, Mapping[str, Rule]], ...] = (
@@ -50,7 +50,7 @@ _PLACES = {
 def table() -> str:
     """The table as Markdown, sorted by field."""
     places: dict[tuple[str, str], set[str]] = {}
-    for name, allowed, place in (*_of_rules(), *_of_retention(), *_of_sites()):
+    for name, allowed, place in (*_of_rules(), *_of_lists(), *_of_retention(), *_of_sites()):
         places.setdefault((name, allowed), set()).add(place)
     lines = ["| field or variable | expected | met in |", "|---|---|---|"]
     for name, allowed in sorted(places, key=_order):
@@ -61,7 +61,7 @@ def table() -> str:
 
 def stored(page: str) -> str:
     """The table as a page has it."""
-    return page.partition(f"{BEGIN}\n")[2].partition(f"\n{END}")[0]
+    return page.partition(BEGIN)[2].partition(END)[0]
 
 
 Row = tuple[str, str, str]
@@ -78,6 +78,11 @@ def _of_rules() -> Iterator[Row]:
             yield rule.name, rule.allowed, place
             if prefix:
                 yield f"{prefix}{rule.name.upper()}", rule.allowed, place
+
+
+def _of_lists() -> Iterator[Row]:
+    for name, allowed in api._LIST_WORDS.items():
+        yield f"{api.ENV_PREFIX}{name.upper()}", allowed, "HTTP API"
 
 
 def _of_retention() -> Iterator[Row]:
@@ -141,9 +146,9 @@ def _cell(text: str) -> str:
 def main() -> None:
     """Writes the table into the page."""
     page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(f"{BEGIN}\n")
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{table()}\n{END}{after}", "utf-8")
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    PAGE.write_text(f"{before}{begin}{table()}{end}{after}", "utf-8")
 
 
 if __name__ == "__main__":
