@@ -22,6 +22,15 @@ def of_tables() -> Iterator[Message]:
     for _, known in problems._KINDS:
         yield Message(f"urn:fuseline:problem:{known.slug}", Kind.PROBLEM, where)
         yield Message(known.title, Kind.PROBLEM, where)
+    for node in ast.walk(ast.parse(inspect.getsource(problems.problem_of))):
+        match node:
+            case ast.Call(func=ast.Name(id="_Kind")):
+                words = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                for word in words:
+                    if isinstance(word, str):
+                        slug = f"urn:fuseline:problem:{word}"
+                        text = slug if re.fullmatch(r"[a-z-]+", word) else word
+                        yield Message(text, Kind.PROBLEM, "fuseline/api/problems.py:problem_of")
     for heading in re.findall(r"<h1>(.+?)</h1>", pages._MISSING):
         yield Message(heading, Kind.UI, "fuseline/api/pages.py:_MISSING")
     yield Message(plain(re.sub(r"\{\w+\}", "…", LOCAL_NOTICE)), Kind.COMMAND,
