@@ -108,6 +108,9 @@ def _read(reader: Reader, node: ast.expr, site: Site) -> list[str]:
     return reader.texts(known, site)
 
 
+_SAID = ast.Attribute | ast.BinOp | ast.Call | ast.FormattedValue | ast.Name | ast.Subscript
+
+
 class _Known(ast.NodeTransformer):
     """Puts the values of the module's constants in their places."""
 
@@ -116,10 +119,12 @@ class _Known(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         """The node, or its value if the module alone says it."""
-        if isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp) or _joins(node):
+        if _is_said(node):
+            # What is filled into a text is formatted as the text says.
+            whole = ast.JoinedStr([node]) if isinstance(node, ast.FormattedValue) else node
             try:
                 # Source of ours, read from this repository.
-                value = eval(ast.unparse(node), dict(self._names))
+                value = eval(ast.unparse(whole), dict(self._names))
             except Exception:  # noqa: BLE001 - a name that only a call knows
                 return self.generic_visit(node)
             if isinstance(value, str | int | float) and not isinstance(value, bool):
@@ -127,12 +132,13 @@ class _Known(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def _joins(node: ast.AST) -> bool:
-    """Whether it joins what is there; other calls may answer by what is installed here."""
-    match node:
-        case ast.Call(func=ast.Attribute(attr="join"), args=[listed]):
-            return not any(isinstance(one, ast.Call) for one in ast.walk(listed))
-    return False
+def _is_said(node: ast.AST) -> bool:
+    """Whether the module alone may say it; calls may answer by what is installed here."""
+    calls = [one for one in ast.walk(node) if isinstance(one, ast.Call)]
+    joins = [
+        one for one in calls if isinstance(one.func, ast.Attribute) and one.func.attr == "join"
+    ]
+    return isinstance(node, _SAID) and len(calls) == len(joins)
 
 
 def _code(text: str) -> str:
