@@ -95,7 +95,8 @@ def _of_sites() -> Iterator[Row]:
     reader, found = config_sites()
     for site in found:
         assert isinstance(site.node, ast.Call)
-        place = _PLACES[site.source.path.split("/")[1]]
+        folder = site.source.path.split("/")[1].removesuffix(".py")
+        place = _PLACES.get(folder, folder)
         for name in _read(reader, site.node.args[0], site):
             for allowed in _read(reader, site.node.args[2], site):
                 if not is_opaque(allowed):
