@@ -36,14 +36,18 @@ def of_tables() -> Iterator[Message]:
     yield Message(plain(re.sub(r"\{\w+\}", "…", LOCAL_NOTICE)), Kind.COMMAND,
                   "fuseline/api/access/listening.py:LOCAL_NOTICE")  # fmt: skip
     where = "fuseline/bridge/protocols/transport_errors.py"
-    for row in transport_errors._TABLE:
-        yield Message(row[2], Kind.FAILURE, f"{where}:_TABLE")
-        yield Message(row[3], Kind.ERROR, f"{where}:_TABLE")
+    for fault in transport_errors._TABLE.values():
+        yield Message(fault.kind, Kind.FAILURE, f"{where}:_TABLE")
+        yield Message(fault.words, Kind.ERROR, f"{where}:_TABLE")
+    for node in ast.walk(ast.parse(inspect.getsource(transport_errors.fault_of))):
+        match node:
+            case ast.keyword(arg="words", value=ast.Constant(value=str(words))):
+                yield Message(words, Kind.ERROR, f"{where}:fault_of")
     for node in ast.walk(ast.parse(inspect.getsource(transport_errors._connect_kind))):
         match node:
-            case ast.Return(value=ast.Tuple(elts=[ast.Constant(value=str(kind)), words])):
+            case ast.Return(value=ast.Tuple(elts=[ast.Constant(value=str(kind)), told])):
                 yield Message(kind, Kind.FAILURE, f"{where}:_connect_kind")
-                yield Message(ast.literal_eval(words), Kind.ERROR, f"{where}:_connect_kind")
+                yield Message(ast.literal_eval(told), Kind.ERROR, f"{where}:_connect_kind")
 
 
 _UI = (

@@ -34,6 +34,8 @@ PASSED_ON: dict[str, str] = {
     "fuseline/api/routes/system.py:readyz": "the words of the server's error",
     "fuseline/archive/proof.py:_Proof.run": "the words of the archive's error",
     "fuseline/archive/proof.py:_Proof._segment": "the words of the archive's error",
+    "fuseline/archive/reading.py:ArchiveReader._chain": "the words of the archive's error",
+    "fuseline/archive/reading.py:ArchiveReader.entries": "the words of the archive's error",
     "fuseline/bridge/protocols/a2a_client.py:_options": "the words of a refused option",
     "fuseline/bridge/protocols/a2a_wire.py:message_from": "the words of the A2A SDK",
     "fuseline/bridge/protocols/a2a_wire.py:read_answer": "the words of the A2A SDK",
