@@ -24,7 +24,7 @@ SITE = ROOT / "build" / "site"
 FILES = "files"
 
 # Pages that stand outside of docs/ but have a place of their own in the site.
-_PLACES = {"CHANGELOG.md": "changelog.md"}
+_PLACES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 _FENCE = re.compile(r"^ *(```|~~~)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
