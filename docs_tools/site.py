@@ -24,7 +24,7 @@ SITE = ROOT / "build" / "site"
 FILES = "files"
 
 # Pages that stand outside of docs/ but have a place of their own in the site.
-_PLACES = {"CHANGELOG.md": "changelog.md"}
+_PLACES = {"CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#]+)((?:#[^)\s]*)?\))")
 _FENCE = re.compile(r"^ *(```|~~~)")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
@@ -71,16 +71,18 @@ def stage() -> None:
     while waiting:
         name, path = waiting.pop()
         source = staged[name]
-        text = path.read_text(encoding="utf-8")
-        if path.suffix == ".md":
+        if path.is_dir() or path.suffix == ".md":
+            text = _folder(path) if path.is_dir() else path.read_text(encoding="utf-8")
             for target in _outside(text, source):
                 place = place_of(target)
                 if place not in staged:
-                    staged[place] = target
-                    waiting.append((place, ROOT / target))
+                    path = ROOT / target
+                    # A folder's page stands in it.
+                    staged[place] = f"{target}/README.md" if path.is_dir() else target
+                    waiting.append((place, _page_of(path)))
             text = for_builder(_turned(text, source, name))
         else:
-            text = _listing(source, text)
+            text = _listing(source, path.read_text(encoding="utf-8", errors="replace"))
         written = STAGE / name
         written.parent.mkdir(parents=True, exist_ok=True)
         written.write_text(text, encoding="utf-8")
@@ -88,6 +90,8 @@ def stage() -> None:
 
 def place_of(target: str) -> str:
     """Where a file of the repository stands in the site."""
+    if (ROOT / target).is_dir():
+        return place_of(f"{target}/README.md")
     if target.startswith("docs/"):
         return target.removeprefix("docs/")
     if target in _PLACES:
@@ -124,7 +128,7 @@ def _turned(text: str, source: str, name: str) -> str:
             return match[0]
         target = posixpath.normpath(posixpath.join(here, match[2]))
         path = ROOT / target
-        if not path.is_file():
+        if not path.exists():
             return match[0]  # the build says that it leads nowhere
         return f"{match[1]}{posixpath.relpath(place_of(target), there)}{match[3]}"
 
@@ -142,8 +146,21 @@ def _outside(text: str, source: str) -> Iterator[str]:
     here = PurePosixPath(source).parent.as_posix()
     for _, link in links(text):
         target = posixpath.normpath(posixpath.join(here, link))
-        if not target.startswith(("docs/", "../")) and (ROOT / target).is_file():
+        if not target.startswith(("docs/", "../")) and (ROOT / target).exists():
             yield target
+
+
+def _page_of(path: Path) -> Path:
+    """What stands for a file or folder: the page that a folder has, else itself."""
+    readme = path / "README.md"
+    return readme if readme.is_file() else path
+
+
+def _folder(path: Path) -> str:
+    """A page that lists a folder."""
+    names = sorted(one.name for one in path.iterdir() if not one.name.startswith(("__", ".")))
+    items = [f"- [{name}]({name})" for name in names]
+    return f"# {path.relative_to(ROOT).as_posix()}\n\n" + "\n".join(items) + "\n"
 
 
 def _listing(source: str, text: str) -> str:

@@ -9,6 +9,7 @@ from docs_tools.commands import commands as all_commands
 
 COMMANDS: dict[str, Any] = dict(all_commands())
 _ENDS = {"|", "||", "&&", ";", "&"}
+_BEFORE = {"exec", "nohup", "sudo", "time"}
 
 
 @dataclass(frozen=True)
@@ -58,17 +59,18 @@ def unknown(text: str) -> list[str]:
     """What a command line asks of `fuseline` that it does not know."""
     try:
         # Also what stands in `$(...)`.
-        plain = text.replace("\\\n", " ").replace("$(", " ").replace(")", " ")
+        plain = text.replace("\\\n", " ").replace("$(", " ; ").replace(")", " ")
         words = shlex.split(plain, comments=True)
     except ValueError:
         return [f"not to be read: {text}"]
     wrong = []
-    while "fuseline" in words:
-        rest = words[words.index("fuseline") + 1 :]
-        end = next((i for i, word in enumerate(rest) if word in _ENDS), len(rest))
-        own, words = rest[:end], rest[end:]
-        if own and not own[0].startswith(("=", ".", "/")):
-            wrong += _unknown(own)
+    while words:
+        end = next((i for i, word in enumerate(words) if word in _ENDS), len(words))
+        own, words = words[:end], words[end + 1 :]
+        while own and (own[0] in _BEFORE or re.match(r"[A-Za-z_]+=", own[0])):
+            own = own[1:]
+        if own[:1] == ["fuseline"] and own[1:]:
+            wrong += _unknown(own[1:])
     return wrong
 
 

@@ -30,6 +30,7 @@ PLACES = ("https://billing.example/ask", "https://ops.example.com/hooks/fuseline
 # Whose blocks other tests run.
 ELSEWHERE = {
     "docs/api.md": "tests/client/test_guide.py",
+    "docs/integrations.md": "tests/integrations/test_guide.py",
 }
 
 # Pages that are read, and whose commands and options are looked up, but that nobody can run here.
@@ -37,7 +38,6 @@ READ_ONLY = {
     "docs/archive.md": "object stores, and commands that go on until they are stopped",
     "docs/deployment.md": "containers and clusters",
     "docs/high-availability.md": "several servers and their failovers",
-    "docs/integrations.md": "the frameworks that it is about",
     "docs/retention.md": "shows the figures of a large namespace",
     "docs/troubleshooting.md": "shows what broken systems print",
     "docs/what-if.md": "shows a history of seven days",
@@ -190,6 +190,10 @@ def test_commands_and_options_exist(block: Block) -> None:
 
 def test_variables_exist() -> None:
     known = {variable.name for variable in variables(EXAMPLE.read_text(encoding="utf-8"))}
+    # Those of compose files and tests.
+    for path in (ROOT / "docker-compose.yml", *(ROOT / "tests").rglob("*.py")):
+        if path != Path(__file__):
+            known |= set(re.findall(r"\bFUSELINE_[A-Z_]+\b", path.read_text(encoding="utf-8")))
     wrong = {
         f"{page.relative_to(ROOT)}: {name}"
         for page in pages()
@@ -208,5 +212,6 @@ def test_the_checks_can_fail() -> None:
     assert not matches("a … c", "a b d")
     assert not unknown("FUSELINE_SHARDS=4 fuseline timeline billing --since 2h | head")
     assert unknown("fuseline timeline billing --sinse 2h") == ["`timeline` has no --sinse"]
+    assert not unknown("kubectl -n fuseline rollout status")
     assert unknown("x=$(fuseline nothing here)") == ["no command `nothing here`"]
     assert [c.shown for c in commands("$ a \\\n  b\nout\n$ c\n")] == ["out", None]
