@@ -141,10 +141,11 @@ class Actor(Process):
         self.running[-2] = asyncio.create_task(notifier.run())
 
     async def figures(self) -> dict[str, Any]:
+        return {"done": self.done, "longest": self.longest_call, "refusals": self.refusals}
+
+    async def sent(self) -> dict[str, int]:
+        """Outcomes that the log had lost: sent again, and lost for good."""
         return {
-            "done": self.done,
-            "longest": self.longest_call,
-            "refusals": self.refusals,
             "resent": self.manager.recorder.resent,
             "dropped": self.manager.outcomes_dropped,
         }

@@ -75,7 +75,7 @@ class Worker:
         await self.working
         await self.member.ask("flush", timeout=TIMEOUT_SECONDS)
         figures: dict[str, Any] = await self.member.ask("figures")
-        return figures
+        return figures | await self.member.ask("sent")
 
 
 def made(figures: dict[str, Any]) -> int:

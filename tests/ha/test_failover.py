@@ -61,7 +61,7 @@ async def test_what_a_lagging_failover_lost_is_sent_again(
         await look_again(backend)
         # One that has nothing more to say finds out by itself.
         await eventually(lambda: _has(backend, IDLE, 20), TIMEOUT_SECONDS)
-        assert (await idle.ask("figures"))["resent"] == 20
+        assert (await idle.ask("sent"))["resent"] == 20
         kept_all, kept_none = await asyncio.gather(*(worker.end() for worker in callers))
         await asyncio.gather(*(prober.end() for prober in probers))
 
