@@ -131,7 +131,7 @@ def _refusal(document: Any, text: str) -> ConfigError:
     if unknown := _UNKNOWN.match(what):
         # The value is not repeated: under a name that is misspelt may be a secret.
         field = f"{path}.{unknown['name']}" if path else unknown["name"]
-        return ConfigError(field[:200], MASK, "one of the fields that the documentation names")
+        return ConfigError(field[:200], MASK, "one of the fields that docs/alerts.md names")
     if missing := _MISSING.match(what):
         field = f"{path}.{missing['name']}" if path else missing["name"]
         return ConfigError(field, None, "a value; it must be there")

@@ -90,6 +90,8 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
     headers: dict[str, str] = {}
     errors: list[FieldProblem] | UnsetType = UNSET
     detail = str(error)
+    request_id = str(request.scope.get("request_id", ""))
+    told = {"path": request.url.path, "request_id": request_id}
     if isinstance(error, AccessError):
         kind = _Kind(
             {401: "not-authenticated", 429: "too-many-attempts"}.get(error.status, "forbidden"),
@@ -116,11 +118,11 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
             detail = in_words(errors)
         if kind.status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers["Retry-After"] = str(_UNAVAILABLE_SECONDS)
-            _log.warning("request_failed", path=request.url.path, error=detail)
+            _log.warning("request_failed", **told, error=detail)
     else:
         kind = _Kind("internal-error", "Something in Fuseline failed", 500)
         detail = "this is a bug; the log of the API process tells more under the request id"
-        _log.error("request_failed", path=request.url.path, exc_info=error)
+        _log.error("request_failed", **told, exc_info=error)
     return Response(
         Problem(
             type=f"urn:fuseline:problem:{kind.slug}",
@@ -128,7 +130,7 @@ def problem_of(request: Request[Any, Any, Any], error: Exception) -> Response[Pr
             status=kind.status,
             detail=detail,
             instance=request.url.path,
-            request_id=str(request.scope.get("request_id", "")),
+            request_id=request_id,
             errors=errors,
         ),
         status_code=kind.status,

@@ -164,4 +164,4 @@ def read_manifest(path: str, raw: bytes) -> Manifest:
     try:
         return _decoder.decode(raw)
     except msgspec.MsgspecError as error:
-        raise ArchiveError(f"{path} is no manifest: {error}") from error
+        raise ArchiveError(f"{path} is no manifest: {error}; restore it from a copy") from error

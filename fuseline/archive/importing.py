@@ -160,7 +160,10 @@ class _Import:
             case "shard-end":
                 pass
             case _:
-                raise ExportFileError(f"a record of the unknown kind {kind!r}")
+                raise ExportFileError(
+                    f"the file has a record of the unknown kind {kind!r}: it is damaged, or of a "
+                    "newer release; import it with that one"
+                )
 
     async def _producers(self, number: int, flat: list[bytes]) -> None:
         """Numbers never go back: where the namespace knows a producer, the later one stays."""

@@ -138,7 +138,8 @@ class Lines:
             except (BackendError, TimeoutError) as error:
                 if line is None:
                     raise
-                _log.warning("endpoint_not_read", agent=agent, error=str(error))
+                reason = str(error) or "no answer within the budget"
+                _log.warning("endpoint_not_read", agent=agent, error=reason)
                 return line
             return await self._take(agent, line, record, seen)
 

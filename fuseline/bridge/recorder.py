@@ -313,14 +313,16 @@ class Recorder:
                     lost = outbox.rewind(known)
                     if lost:
                         await self.keeper.renumber(outbox, outbox.renumber())
-                    tell = _log.error if lost else _log.warning
-                    tell(
-                        "log_went_back",
-                        shard=outbox.shard.shard,
-                        known=known,
-                        sent_again=outbox.resent - before,
-                        lost=lost,
-                    )
+                    found = {
+                        "shard": outbox.shard.shard,
+                        "known": known,
+                        "sent_again": outbox.resent - before,
+                        "lost": lost,
+                    }
+                    if lost:
+                        _log.error("log_went_back", **found)
+                    else:
+                        _log.warning("log_went_back", **found)
                 case b"STALE" | b"TAKEN":
                     await self.keeper.renumber(outbox, outbox.renumber())
 

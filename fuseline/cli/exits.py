@@ -31,7 +31,7 @@ class Exit(IntEnum):
 EPILOG = (
     "Exit codes: 0 well, 1 a check failed, 2 bad input, 3 the server is not reachable or cannot be "
     "used, 4 no such agent, rule or channel, 130 interrupted. Errors are one line on stderr; with "
-    "--json an object under the key error."
+    "--json an object under the key error. What each means and what to do: docs/troubleshooting.md."
 )
 
 

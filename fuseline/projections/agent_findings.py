@@ -48,7 +48,7 @@ async def key_types(backend: Backend, agents: list[AgentKeys]) -> Finding:
         return Finding(
             "keys",
             Level.PROBLEM,
-            _some(wrong),
+            f"keys of another type: {_some(wrong)}",
             "another program writes to this namespace: rename its keys, or choose another "
             "FUSELINE_NAMESPACE; then `fuseline rebuild`",
         )
@@ -91,9 +91,8 @@ async def lag(backend: Backend, agents: list[AgentKeys]) -> Finding:
     late = (await backend.learn_time() - oldest_ms) / 1000 if oldest_ms else 0.0
     if not events:
         return Finding("lag", Level.OK, "all events are folded")
-    more = " at least" if len(behind) > _SAMPLE or events >= _COUNTED_EVENTS else ""
-    text = f"{more} {events} events of {len(behind)} agents wait, the oldest for {seconds(late)}"
-    text = text.strip()
+    more = "at least " if len(behind) > _SAMPLE or events >= _COUNTED_EVENTS else ""
+    text = f"{more}{events} events of {len(behind)} agents wait, the oldest for {seconds(late)}"
     if late < _LAG_WARNING_SECONDS:
         return Finding("lag", Level.OK, text)
     level = Level.WARNING if late < _LAG_PROBLEM_SECONDS else Level.PROBLEM

@@ -37,7 +37,7 @@ async def forget_silent(
                 "forget", (shard.lease, shard.producers), (token, before_ms, *silent), wire
             )
             if reply[0] == b"FENCED":
-                raise LostLeaseError(f"shard {shard.shard}")
+                raise LostLeaseError(f"another process has taken shard {shard.shard}")
             forgotten += reply[1]
         if cursor in (b"0", "0"):
             return forgotten

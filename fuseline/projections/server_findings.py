@@ -72,7 +72,8 @@ async def _persistence(wire: Wire) -> list[Finding]:
             "CONFIG SET maxmemory-policy noeviction",
         )
     else:
-        text = f"maxmemory-policy {policy}, maxmemory {limit if limit != '0' else 'unlimited'}"
+        most = limit if limit != "0" else "unlimited"
+        text = f"maxmemory-policy {policy}, maxmemory {most}"
         eviction = Finding("eviction", Level.OK, text)
     return [_log_kept(settings["appendonly"], settings["appendfsync"]), eviction]
 

@@ -48,7 +48,10 @@ def decode_shadow(raw: bytes | None) -> Shadow | None:
     try:
         values = _decoder.decode(raw)
         if values[0] != SHADOW_VERSION:
-            raise BackendError(f"a shadow of version {values[0]}, this release reads another")
+            raise BackendError(
+                f"a shadow of version {values[0]} was found, this release reads {SHADOW_VERSION}; "
+                "upgrade it, or set the shadow anew"
+            )
         _, patch, since, circuit, recorded, candidates = values
         found = [Proposed.of_plain(decode_circuit(one), patch, rest) for one, rest in candidates]
         return Shadow(

@@ -291,7 +291,7 @@ class _Job:
             self._wire,
         )  # fmt: skip
         if reply[0] == b"FENCED":
-            raise LostLeaseError(f"shard {shard.shard}")
+            raise LostLeaseError(f"another process has taken shard {shard.shard}")
         if reply[0] != b"OK":
             return 0, 0
         self._done.entries += reply[1]

@@ -68,6 +68,22 @@ async def test_every_answer_has_an_id_and_headers_for_browsers(tidy_api: Running
         assert len(raw.headers["x-request-id"]) == 16
 
 
+async def test_the_log_has_the_id_under_which_a_request_failed(
+    tidy_api: RunningApi, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, backend = tidy_api.client(), tidy_api.backend
+    await client.post("agents", json={"name": "damaged"})
+    key = backend.keys.agent("damaged").circuit
+    await backend.wire.call("SET", key, "foreign")
+    try:
+        answer = await client.get("circuits/damaged", headers={"X-Request-ID": "find-me"})
+    finally:
+        await backend.wire.call("DEL", key)
+    assert problem(answer, 503)["type"] == "urn:fuseline:problem:server-refuses"
+    lines = [record for record in caplog.records if record.message == "request_failed"]
+    assert [getattr(line, "request_id", "") for line in lines] == ["find-me"]
+
+
 @pytest.mark.parametrize(
     "target",
     [

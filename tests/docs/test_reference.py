@@ -42,7 +42,7 @@ def test_every_variable_that_code_names_is_in_the_example() -> None:
 
 
 def test_bounds_come_from_what_refuses_bad_values() -> None:
-    assert environment.allowed("FUSELINE_SHARDS") == "a whole number"
+    assert environment.allowed("FUSELINE_SHARDS") == "a whole number from 1 to 256"
     assert "from 1 to 1000" in environment.allowed("CIRCUIT_BREAKER_HALF_OPEN_MAX_CALLS")
     assert environment.allowed("FUSELINE_API_PORT") == "a whole number from 0 to 65535"
     assert environment.allowed("FUSELINE_NO_SUCH_VARIABLE") == ""

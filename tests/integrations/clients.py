@@ -1,7 +1,7 @@
 """The three HTTP clients behind one face, so that each test tries all of them."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any, Self
 
 import aiohttp
@@ -116,3 +116,6 @@ class Aiohttp(Client):
 
 
 CLIENTS: list[type[Client]] = [Httpx2, Httpx, Aiohttp]
+
+Open = Callable[..., Any]
+"""Opens a client: the fixtures `open_client` and `open_any`."""

@@ -42,7 +42,11 @@ async def readyz(services: Given) -> Response[Health]:
     if missing:
         # States stand still, but what is known can be read; a balancer must not drop everybody.
         return Response(
-            Health(status="ok", reason=f"{missing} shards have no projector"), status_code=200
+            Health(
+                status="ok",
+                reason=f"{missing} shards have no projector; start `fuseline projector`",
+            ),
+            status_code=200,
         )
     return Response(Health(status="ok"), status_code=200)
 

@@ -22,7 +22,9 @@ class _Transport(httpx2.AsyncHTTPTransport):
         if not isinstance(getattr(self, "_pool", None), httpcore2.AsyncConnectionPool):
             # Replacing the pool is the only way to a backend of one's own; should the library
             # change, calls must not go past the policy.
-            raise RuntimeError("this version of httpx2 cannot be guarded")
+            raise RuntimeError(
+                "this version of httpx2 cannot be guarded; install the one that fuseline asks for"
+            )
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=ssl_context,
             max_connections=max_connections,

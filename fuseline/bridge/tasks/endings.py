@@ -92,11 +92,11 @@ def before_call(task: Task, seconds_left: float) -> Finish | None:
         text = "the deadline came before the agent could be called"
         return Finish(TaskStatus.EXPIRED, error_kind="deadline", error=text, called=False)
     if task.crashes and task.crashes + task.attempts >= task.max_attempts:
-        text = f"{task.crashes} workers ended while they had it"
+        told = f"{task.crashes} workers ended while they had it"
         if task.error:
-            text += f"; the last failed call said: {task.error}"
+            told += f"; the last failed call said: {task.error}"
         return Finish(
-            TaskStatus.DEAD, error_kind="crashed", error=text, called=False, dead="crashed"
+            TaskStatus.DEAD, error_kind="crashed", error=told, called=False, dead="crashed"
         )
     return None
 

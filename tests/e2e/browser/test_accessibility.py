@@ -41,6 +41,8 @@ async def scene(up: Up, callers: Callers) -> AsyncIterator[None]:
     agent = await callers.agent()
     await up.register(AGENT, agent, tags=["eu", "money"], description="Has everything to show.")
     await callers.call(AGENT, 3)
+    tried = {"settings": {"failure_threshold": 2}, "reason": "to be seen"}
+    await up.ask("PUT", f"/circuits/{AGENT}/shadow", tried)
     agent.manners = BAD
     await callers.call(AGENT, 3)
     await up.register("axe-held", None)
