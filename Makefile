@@ -14,6 +14,7 @@ SCREENSHOTS ?= build/screenshots
 SCREENSHOTS_ARGS ?=
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+DIST ?= dist
 AUDITED := runtime dev build docs release
 # The time of the last commit, so that what is built anew is the same.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
@@ -74,13 +75,13 @@ bench: $(VENV)/.bench ## Run the benchmarks side by side
 	$(BIN)/python -m benchmarks
 
 dist: $(VENV)/.release $(UI) ## Build source distribution and wheel into dist/, the same bytes each time
-	rm -rf dist
-	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir dist .
+	rm -rf $(DIST)
+	SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) $(BIN)/python -m build --no-isolation --outdir $(DIST) .
 
 sbom: $(VENV)/.release ## Write what Fuseline and its web UI are made of, as CycloneDX, into dist/
-	mkdir -p dist
-	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file dist/fuseline.cdx.json requirements/runtime.txt
-	cd ui && npm sbom --package-lock-only --omit dev --sbom-format cyclonedx > ../dist/fuseline-ui.cdx.json
+	mkdir -p $(DIST)
+	$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --output-file $(DIST)/fuseline.cdx.json requirements/runtime.txt
+	cd ui && npm sbom --package-lock-only --sbom-format cyclonedx > $(abspath $(DIST))/fuseline-ui.cdx.json
 
 release-check: $(VENV)/.dev $(VENV)/.release $(UI) ## Build twice, compare, check, install the wheel alone, start it (needs Node.js)
 	$(BIN)/python -m tests.release.distributions

@@ -239,7 +239,7 @@ def test_secrets_are_referred_to_and_made_by_the_script(everything: list[Documen
     valid([secret | {"metadata": secret["metadata"]} for secret in documents(text)])
     for name, container in containers(everything):
         for variable in container.get("env", ()):
-            if "valueFrom" in variable:
+            if "secretKeyRef" in variable.get("valueFrom", {}):
                 asked = variable["valueFrom"]["secretKeyRef"]
                 assert asked["key"] in made[asked["name"]], name
     role_of = {"migrate": "deploy"}
@@ -259,6 +259,10 @@ def test_the_trials_server_is_that_of_the_compose_file(passwords: dict[str, str]
     assert server["image"] == compose["image"]
     assert server["command"] == compose["entrypoint"]
     assert server["args"] == compose["command"]
+    (namespace,) = [variable["valueFrom"]["configMapKeyRef"] for variable in server["env"]]
+    (config,) = of_kind(written("base"), "ConfigMap")
+    assert namespace["name"] == config["metadata"]["name"]
+    assert namespace["key"] in config["data"]
     given = yaml.safe_load((ROOT / "deploy/redis/acl/kustomization.yaml").read_text())
     (files,) = [generator["files"] for generator in given["configMapGenerator"]]
     there = {file.name for file in (ROOT / "deploy/redis/acl").iterdir()}

@@ -73,6 +73,19 @@ def check_sdist(sdist: Path, folder: Path) -> None:
         print("   ", ended.stdout.strip().splitlines()[-1])
 
 
+def check_sboms(folder: Path) -> None:
+    """They name what is locked, and nothing of the machine they were made on."""
+    make = ["make", "--silent", "sbom", f"DIST={folder}", f"VENV={sys.prefix}"]
+    subprocess.run(make, cwd=ROOT, check=True, stderr=subprocess.DEVNULL)
+    for name, wanted in (("fuseline", "redis"), ("fuseline-ui", "react")):
+        text = (folder / f"{name}.cdx.json").read_text()
+        document = json.loads(text)
+        assert document["bomFormat"] == "CycloneDX"
+        assert wanted in {component["name"] for component in document["components"]}
+        assert str(ROOT) not in text
+        print(f"{name}: {len(document['components'])} components")
+
+
 def install(wheel: Path, folder: Path) -> Path:
     """Installs it into an empty environment; returns the program."""
     venv = folder / "venv"
@@ -151,6 +164,7 @@ def main() -> None:
         (wheel,) = [file for name, file in first.items() if name.endswith(".whl")]
         (sdist,) = [file for name, file in first.items() if name.endswith(".tar.gz")]
         check_wheel(wheel)
+        check_sboms(folder / "sbom")
         print("the source distribution runs tests:")
         check_sdist(sdist, folder / "sdist")
         check_installed(install(wheel, folder), folder)
