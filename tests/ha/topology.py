@@ -57,17 +57,20 @@ class Node(RealServer):
             finally:
                 writer.close()
 
-    async def role(self) -> str:
-        """`master` or `slave`."""
-        return (await self.tell("ROLE"))[0].decode()
-
     async def is_master(self) -> bool:
-        return self.running and await self.role() == "master"
+        return self.running and (await self._role())[:1] == [b"master"]
 
     async def is_synced(self) -> bool:
         """Whether this replica follows its master."""
-        role = await self.tell("ROLE")
-        return role[0] == b"slave" and role[3] == b"connected"
+        role = await self._role()
+        return role[:1] == [b"slave"] and role[3] == b"connected"
+
+    async def _role(self) -> list[Any]:
+        """What it answers to ROLE; nothing if it cuts the connection, as a demoted one does."""
+        try:
+            return list(await self.tell("ROLE"))
+        except OSError:
+            return []
 
     async def count(self, keys: Sequence[str]) -> int:
         """The entries in those of the streams that lie here."""
