@@ -12,6 +12,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from functools import cache
 from pathlib import Path
 
@@ -52,6 +53,7 @@ class Nursery:
     """The process that forks."""
 
     def __init__(self) -> None:
+        self._asking = threading.Lock()
         self._socket, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
@@ -86,8 +88,9 @@ class Nursery:
         self._process.wait()
 
     def _fork(self, fds: list[int]) -> int:
-        socket.send_fds(self._socket, [b"fork"], fds)
-        return int(self._socket.recv(100))
+        with self._asking:  # else two that ask at once may get each other's process id
+            socket.send_fds(self._socket, [b"fork"], fds)
+            return int(self._socket.recv(100))
 
 
 @cache
