@@ -67,19 +67,25 @@ def test_only_the_built_environment_gets_into_the_image(last: Stage) -> None:
     assert "install" not in run.replace("install --directory", "")
 
 
+# An image runs Fuseline's own processes; integrations are imported by applications.
+FOR_PROCESSES = {"a2a", "apprise", "archive", "otlp"}
+FOR_APPLICATIONS = {"aiohttp", "httpx", "langgraph", "mcp", "pydantic-ai"}
+
+
 def test_requirements_are_those_that_are_locked() -> None:
     build = stages()[1][1]
     for run in build.values("RUN"):
         for part in run.split("&&"):
             if " install " in part:
                 assert "--require-hashes" in part or "--no-deps" in part, part
-    for extra in PROJECT["optional-dependencies"]:
+    for extra in FOR_PROCESSES:
         lock = (ROOT / f"requirements/extra-{extra}.txt").read_text()
         assert "--hash=sha256:" in lock
         assert pins("runtime").items() <= pins(f"extra-{extra}").items()
         assert pins(f"extra-{extra}").items() <= pins("dev").items()
     locks = {path.stem for path in (ROOT / "requirements").glob("extra-*.txt")}
-    assert locks == {f"extra-{extra}" for extra in PROJECT["optional-dependencies"]}
+    assert locks == {f"extra-{extra}" for extra in FOR_PROCESSES}
+    assert set(PROJECT["optional-dependencies"]) == FOR_PROCESSES | FOR_APPLICATIONS
 
 
 def pins(name: str) -> dict[str, str]:
