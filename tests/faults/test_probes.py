@@ -22,6 +22,7 @@ from tests.faults.support import (
 from tests.logbook import assert_projection_is_the_fold, log_of, projection_of, transitions_of
 from tests.members import Member
 from tests.projections.support import until_folded, until_state
+from tests.repeats import REPEATS
 from tests.waiting import eventually
 
 PROCESSES = 8
@@ -187,7 +188,7 @@ async def test_no_more_than_the_limit_over_all_processes(backend: Backend, redis
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize("seed", range(2, 2 + REPEATS))
 async def test_no_more_than_the_limit_over_a_hundred_rounds(
     backend: Backend, redis_url: str, seed: int
 ) -> None:

@@ -21,6 +21,7 @@ from fuseline.events.backend import Backend
 from tests.cli.support import ROOT, environment
 from tests.faults.task_app import CONFIG
 from tests.logbook import open_backend, outcomes_of
+from tests.repeats import REPEATS
 from tests.servers import RealServer
 from tests.waiting import eventually
 
@@ -191,7 +192,7 @@ async def test_each_task_gets_one_result_whatever_becomes_of_the_workers(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [2, 3, 4])
+@pytest.mark.parametrize("seed", range(2, 3 + REPEATS))
 async def test_twelve_faults_at_random_moments(
     fresh_server: RealServer, tmp_path: Path, seed: int
 ) -> None:

@@ -1,7 +1,6 @@
 """Workers under load, and what became of their outcomes."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from tests.members import Member
 from tests.waiting import eventually
 
 NS = "ns"
-REPEATS = int(os.environ.get("FUSELINE_HA_REPEATS", "1"))
 """How often the failovers are repeated; faults that need luck show up in the tenth."""
 
 SHARDS = 8

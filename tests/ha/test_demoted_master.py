@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.faults.support import actors, assert_verified, until_all_folded
-from tests.ha.load import NS, REPEATS, SHARDS, Worker, in_log, look_again, made
+from tests.ha.load import NS, SHARDS, Worker, in_log, look_again, made
 from tests.ha.topology import TIMEOUT_SECONDS, Topology
 from tests.logbook import open_backend
+from tests.repeats import REPEATS
 from tests.waiting import eventually
 
 HEALED_SECONDS = 15.0

@@ -7,9 +7,10 @@ import pytest
 
 from fuseline.events.backend import Backend
 from tests.faults.support import actors, assert_verified, connect, probes_of, until_all_folded
-from tests.ha.load import NS, PLAIN, REPEATS, SHARDS, Worker, in_log, logged_by, look_again, made
+from tests.ha.load import NS, PLAIN, SHARDS, Worker, in_log, logged_by, look_again, made
 from tests.ha.topology import TIMEOUT_SECONDS, Topology, cut_off
 from tests.logbook import log_of, open_backend
+from tests.repeats import REPEATS
 from tests.waiting import eventually
 
 PROBED = "probed"
