@@ -40,12 +40,15 @@ export function CircuitList({ lines, tags, onFold }: Props) {
   const narrow = useMediaQuery("(max-width: 48rem)") ?? false
   const margin = useTopOf(body)
   const height = narrow ? ROW_NARROW : ROW
+  // The same between draws, or every row is measured again with each of them.
+  const keyOf = useCallback((index: number) => lines[index]?.key ?? index, [lines])
+  const sizeOf = useCallback(() => height, [height])
   const virtual = useWindowVirtualizer({
     count: lines.length,
-    estimateSize: () => height,
+    estimateSize: sizeOf,
     overscan: 8,
     scrollMargin: margin,
-    getItemKey: (index) => lines[index]?.key ?? index,
+    getItemKey: keyOf,
   })
   // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are of `height`
   useLayoutEffect(() => virtual.measure(), [virtual, height])

@@ -8,31 +8,40 @@ function row(agent: string, change: Partial<CircuitSummary> = {}): CircuitSummar
   return { ...row, ...change } as CircuitSummary
 }
 
+function tableOf(...rows: CircuitSummary[]) {
+  return new Map(rows.map((one) => [one.agent, one]))
+}
+
 const ALL = { states: [], text: "", agents: null }
 
 describe("the order", () => {
   it("is trouble first, then failure rate, then name", () => {
-    const rows = [
+    const rows = tableOf(
       row("b"),
       row("a"),
       row("failing", { failure_rate: 0.3 }),
       row("open", { trouble: 2, state: "open" }),
-    ]
-    expect(ordered(rows, ALL)).toEqual(["open", "failing", "a", "b"])
+    )
+    const order = ["open", "failing", "a", "b"]
+    expect(ordered(rows, ALL)).toEqual(order)
+    // Whatever stood there before: also names that are gone, and without some that are new.
+    for (const before of [order, order.toReversed(), ["gone", "b", "open"]]) {
+      expect(ordered(rows, ALL, before)).toEqual(order)
+    }
   })
 
   it("does not follow every small move of a rate", () => {
-    const rows = [row("a", { failure_rate: 0.11 }), row("b", { failure_rate: 0.14 })]
+    const rows = tableOf(row("a", { failure_rate: 0.11 }), row("b", { failure_rate: 0.14 }))
     expect(ordered(rows, ALL)).toEqual(["a", "b"])
   })
 })
 
 describe("the filter", () => {
-  const rows = [
+  const rows = tableOf(
     row("billing", { state: "open" }),
     row("search", { state: "open", mode: "forced_closed" }),
     row("mail"),
-  ]
+  )
 
   it("goes by what is shown: an operator's word stands above the state", () => {
     expect(ordered(rows, { ...ALL, states: ["open"] })).toEqual(["billing"])

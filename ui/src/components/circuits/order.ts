@@ -33,9 +33,27 @@ function step(rate: number): number {
   return Math.round(rate * 10)
 }
 
-/** Names in order, of the rows that pass. */
-export function ordered(rows: Iterable<CircuitSummary>, filter: Filter): string[] {
+/** Rows by name, as the table of circuits has them. */
+export interface Rows {
+  get(agent: string): CircuitSummary | undefined
+  values(): Iterable<CircuitSummary>
+}
+
+/**
+ * Names in order, of the rows that pass. Those of `before` are taken first, in its order: where most
+ * rows still stand as they stood, putting them in order is a walk along them.
+ */
+export function ordered(rows: Rows, filter: Filter, before: readonly string[] = []): string[] {
   const passing: CircuitSummary[] = []
-  for (const row of rows) if (passes(row, filter)) passing.push(row)
+  const known = new Set<string>()
+  for (const name of before) {
+    const row = rows.get(name)
+    if (row === undefined) continue
+    known.add(name)
+    if (passes(row, filter)) passing.push(row)
+  }
+  for (const row of rows.values()) {
+    if (!known.has(row.agent) && passes(row, filter)) passing.push(row)
+  }
   return passing.sort(compare).map((row) => row.agent)
 }

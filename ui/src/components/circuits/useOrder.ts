@@ -14,11 +14,13 @@ interface Order {
 export function useOrder(filter: Filter, held: boolean): Order {
   const [order, setOrder] = useState<Order>(() => ({ names: now(filter), behind: false }))
   const applied = useRef(filter)
+  const last = useRef(order.names)
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | null = null
     const update = () => {
       timer = null
-      const names = now(filter)
+      const names = now(filter, last.current)
+      last.current = names
       setOrder((before) => {
         const same = before.names.length === names.length && before.names.every(at(names))
         // Rows are held for the pointer that is on them; where there were none, there is no such.
@@ -45,8 +47,8 @@ export function useOrder(filter: Filter, held: boolean): Order {
   return order
 }
 
-function now(filter: Filter): string[] {
-  return ordered(stream.table.values(), filter)
+function now(filter: Filter, before: readonly string[] = []): string[] {
+  return ordered(stream.table, filter, before)
 }
 
 function at(names: readonly string[]) {
