@@ -1,4 +1,4 @@
-"""Reading the archive where a log or history has been trimmed; see `events.older`.
+"""Reading the archive where a log or history has been trimmed; see `events.streams`.
 
 What cannot be reached is as if it were not there: a range then begins where the server begins. What
 is there and damaged is an error, for nobody should take half of an answer for the whole.

@@ -15,7 +15,7 @@ from fuseline.cli.session import run
 from fuseline.cli.times import TIME_HELP, clock, parse_time
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
-from fuseline.events.older import older_begin
+from fuseline.events.streams import older_begin
 from fuseline.projections.following import follow, mark
 from fuseline.projections.origin import load_origin
 from fuseline.projections.overview import overview

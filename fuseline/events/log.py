@@ -19,7 +19,7 @@ from fuseline.events.codec import (
     parse_id,
 )
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import read_stream
+from fuseline.events.streams import read_stream
 from fuseline.events.wire import Wire
 
 Entry = tuple[int, int, AnyEvent]

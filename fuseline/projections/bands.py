@@ -9,7 +9,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.core.events import Mode
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import older_begin
+from fuseline.events.streams import older_begin
 from fuseline.projections.buckets import check_range
 from fuseline.projections.history import changes, last_change
 from fuseline.projections.origin import load_origin

@@ -11,7 +11,8 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry
-from fuseline.events.older import MAX_SEQ, Id, id_before, older_begin
+from fuseline.events.older import MAX_SEQ, Id, id_before
+from fuseline.events.streams import older_begin
 from fuseline.projections.contributions import (
     counts,
     in_window,

@@ -9,7 +9,8 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import MAX_SEQ, read_stream
+from fuseline.events.older import MAX_SEQ
+from fuseline.events.streams import read_stream
 from fuseline.projections.causes import Causes
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change

@@ -14,7 +14,8 @@ from msgspec import Struct
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import Id, id_before, read_stream
+from fuseline.events.older import Id, id_before
+from fuseline.events.streams import read_stream
 from fuseline.projections.timeline import Item, Kind, Position, read_change
 
 _PAGE = 200

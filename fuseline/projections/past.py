@@ -10,7 +10,7 @@ from fuseline.core.fold import advance, fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import read_all
-from fuseline.events.older import older_begin
+from fuseline.events.streams import older_begin
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
 from fuseline.projections.origin import load_origin

@@ -15,7 +15,8 @@ from fuseline.core.events import Result
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import MAX_SEQ, Id, id_before, read_streams
+from fuseline.events.older import MAX_SEQ, Id, id_before
+from fuseline.events.streams import read_streams
 from fuseline.projections.rollups import Unit
 from fuseline.projections.sieve import Sieve
 from fuseline.projections.tally import HOURS, LEAST, PROBES, UNITS, Sum

@@ -9,7 +9,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
-from fuseline.events.older import read_stream, read_streams
+from fuseline.events.streams import read_stream, read_streams
 
 _PAGE = 5000
 _COMMANDS_AT_ONCE = 100

@@ -28,7 +28,8 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
-from fuseline.events.older import Stream, read_stream
+from fuseline.events.older import Stream
+from fuseline.events.streams import read_stream
 from fuseline.projections.codec import decode_change
 from fuseline.schemas.timeline import Kind as Kind
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import older_begin
+from fuseline.events.streams import older_begin
 from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import log_info
 from fuseline.projections.rollups import Unit, load_sums

@@ -22,7 +22,7 @@ from fuseline.core.fold import initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
-from fuseline.events.older import older_begin
+from fuseline.events.streams import older_begin
 from fuseline.projections.contributions import window_reach_ms
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change

@@ -12,7 +12,7 @@ from fuseline.archive.reading import ArchiveReader, reader_from_env
 from fuseline.archive.store import VARIABLE, ArchiveError, Store
 from fuseline.core.circuit import Transition
 from fuseline.events.backend import Backend
-from fuseline.events.older import read_stream
+from fuseline.events.streams import read_stream
 from fuseline.projections.bands import bands
 from fuseline.projections.counts import bucket_counts
 from fuseline.projections.cursors import OLDEST
