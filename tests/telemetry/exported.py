@@ -1,5 +1,7 @@
 """What a real run exports: calls, refusals, probes and a projector in one process, and its API."""
 
+import asyncio
+import sys
 from collections.abc import Sequence
 
 from prometheus_client import Metric
@@ -12,7 +14,20 @@ from tests.waiting import eventually
 
 
 async def exported(url: str, namespace: str) -> str:
-    """The API's `/metrics`, while everything runs that has figures."""
+    """The API's `/metrics`, while everything runs that has figures.
+
+    In a process of its own: libraries that other tests use have figures, too.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.telemetry.exported", url, namespace),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await process.communicate()
+    assert process.returncode == 0
+    return output.decode()
+
+
+async def _export(url: str, namespace: str) -> str:
     async with (
         running_api(url, namespace, projector=False, local_mode=False) as api,
         connected(url, namespace) as manager,
@@ -66,3 +81,7 @@ def value(text: str, name: str, **labels: str) -> float:
 
 def label_names(family: Metric) -> Sequence[set[str]]:
     return [set(sample.labels) - {"le"} for sample in family.samples]
+
+
+if __name__ == "__main__":
+    print(asyncio.run(_export(*sys.argv[1:])), end="")
