@@ -3,11 +3,13 @@
 import asyncio
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from fuseline.events.backend import Backend
 from tests.ha.topology import ClusterTopology, SentinelTopology, closing
+from tests.logbook import open_backend
 from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
 
 
@@ -79,3 +81,10 @@ def _real_server(kind: ServerKind, *, appendonly: bool = False) -> RealServer:
         return RealServer(kind, appendonly=appendonly)
     except ServerMissingError as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture
+async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
+    """A look at the namespace from outside."""
+    async with open_backend(redis_url, namespace) as opened:
+        yield opened

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import sys
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -22,21 +21,10 @@ from fuseline.projections.origin import load_origin
 from fuseline.projections.verify import verify
 from tests.archive.support import LIVELY, peopled, trim
 from tests.cli.support import World
-from tests.logbook import open_backend, outcomes_of
+from tests.logbook import outcomes_of
 from tests.projections.tally_support import fill, fold, lively_log
 
 AGENT = LIVELY[1]
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "archive"))
 
 
 async def made(backend: Backend, url: str, count: int, seed: int = 1) -> None:

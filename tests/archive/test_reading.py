@@ -1,7 +1,6 @@
 """What was trimmed and is archived answers as it did before."""
 
 import random
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,23 +24,11 @@ from fuseline.projections.what_if import what_if
 from fuseline.schemas.moments import iso
 from tests.archive.support import trim
 from tests.cli.support import environment, run
-from tests.logbook import open_backend
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
 
 AGENT = "billing"
 PATCH = {"failure_threshold": 3, "timeout_seconds": 2.0}
 FAILED = frozenset({Kind.FAILURE, Kind.TIMEOUT, Kind.TRANSITION})
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(str(tmp_path / "archive"))
 
 
 async def made(backend: Backend, url: str, seed: int, count: int = 1500) -> int:

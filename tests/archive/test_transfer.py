@@ -26,12 +26,6 @@ from tests.servers import RealServer
 
 
 @pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def other(redis_url: str) -> AsyncIterator[Backend]:
     """An empty namespace beside it."""
     async with open_backend(redis_url, f"t{uuid.uuid4().hex[:12]}") as opened:

@@ -18,7 +18,7 @@ from fuseline.events.codec import encode_event
 from fuseline.projections.verify import verify
 from tests.bridge.agents.manners import answers
 from tests.bridge.agents.server import agent_at
-from tests.bridge.conftest import backend, callee, manager
+from tests.bridge.conftest import callee, manager
 from tests.bridge.executor_support import LOOPBACK, PATIENT
 from tests.bridge.support import Callee, attempt, connected, fail_times
 from tests.bridge.test_spool import call_many, spools
@@ -41,7 +41,7 @@ from tests.projections.support import (
 from tests.servers import RealServer
 from tests.waiting import eventually
 
-__all__ = ["backend", "callee", "manager"]  # fixtures
+__all__ = ["callee", "manager"]  # fixtures
 
 
 async def gone(backend: Backend, agent: str = "a", reason: str = "moved") -> None:

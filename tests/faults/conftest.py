@@ -1,20 +1,11 @@
 """Fixtures of the fault tests."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import pytest
 
-from fuseline.events.backend import Backend
 from tests.bridge.support import Callee
 from tests.faults.nursery import nursery
-from tests.logbook import open_backend
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    """A look at the namespace from outside."""
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -12,11 +12,7 @@ from tests.bridge import conftest as bridge_fixtures
 from tests.bridge import test_first_decision, test_probes, test_tasks
 from tests.ha.topology import ClusterTopology
 
-callee, manager, backend = (
-    bridge_fixtures.callee,
-    bridge_fixtures.manager,
-    bridge_fixtures.backend,
-)
+callee, manager = bridge_fixtures.callee, bridge_fixtures.manager
 client, other = test_tasks.client, test_transfer.other
 alerts, receiver = alert_fixtures.alerts, alert_fixtures.receiver
 

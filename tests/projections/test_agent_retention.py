@@ -1,10 +1,8 @@
 """How long outcomes are kept may be said of a single agent."""
 
 import random
-from collections.abc import AsyncIterator
 
 import msgspec
-import pytest
 
 from fuseline.core.circuit import ConfigApplied
 from fuseline.core.config import CircuitBreakerConfig
@@ -14,16 +12,9 @@ from fuseline.events.backend import Backend
 from fuseline.projections.timeline import Kind, query
 from fuseline.projections.verify import verify
 from tests.archive.support import trim
-from tests.logbook import open_backend
 from tests.projections.tally_support import fill, fold, lively_log
 
 AGENT = "a"
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def test_an_agent_may_keep_more_or_less_than_the_others(

@@ -2,9 +2,6 @@
 
 import random
 from collections import Counter
-from collections.abc import AsyncIterator
-
-import pytest
 
 from fuseline.core.circuit import Transition
 from fuseline.core.events import Outcome, Result
@@ -12,15 +9,9 @@ from fuseline.events.backend import Backend
 from fuseline.projections.by_worker import by_worker
 from fuseline.projections.explain import explain
 from fuseline.projections.timeline import Kind, query
-from tests.logbook import failing, open_backend
+from tests.logbook import failing
 from tests.projections.support import Producer, projecting, registered, until_state
 from tests.projections.tally_support import fill, lively_log
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def test_the_figures_are_those_of_the_log(backend: Backend) -> None:

@@ -1,7 +1,6 @@
 """Counts by bucket equal a recount of the log."""
 
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,16 +15,10 @@ from fuseline.projections.latency import percentile_ms
 from fuseline.projections.rebuild import rebuild
 from fuseline.projections.tally import Sum
 from fuseline.projections.verify import verify
-from tests.logbook import log_of, open_backend
+from tests.logbook import log_of
 from tests.projections.support import projecting, until_folded
 from tests.projections.tally_support import BEGIN, HOUR, fill, fold, random_log, recount
 from tests.waiting import eventually
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 def totals(found: Counts) -> dict[int, Sum]:

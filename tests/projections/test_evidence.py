@@ -1,7 +1,6 @@
 """Evidence names the events behind the figures of each transition, and bands the states between."""
 
 import random
-from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -16,15 +15,9 @@ from fuseline.events.log import Entry
 from fuseline.projections.bands import Band, bands
 from fuseline.projections.evidence import MAX_EVENTS, Evidence, evidence
 from fuseline.projections.timeline import CHANGES, Item, Kind, query
-from tests.logbook import append, failing, failure, log_of, open_backend, outcome
+from tests.logbook import append, failing, failure, log_of, outcome
 from tests.projections.support import projecting, registered, until_folded, until_state
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 def figure(found: Evidence) -> tuple[int, int] | None:

@@ -5,7 +5,6 @@ import contextlib
 import random
 import signal
 import time
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -33,12 +32,6 @@ from tests.servers import RealServer
 from tests.waiting import eventually
 
 HANDOVER_SECONDS = 3.0
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def take_lease(backend: Backend, shard: int, owner: str, ttl_ms: int = 5000) -> int:

@@ -1,7 +1,7 @@
 """Pages of a timeline: every item once, in order, both ways, whatever comes meanwhile."""
 
 import random
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 
 import pytest
 
@@ -13,7 +13,6 @@ from fuseline.projections.cursors import OLDEST, Place, decode_place, encode_pla
 from fuseline.projections.history import last_change
 from fuseline.projections.paging import Page, page
 from fuseline.projections.timeline import ALL, CHANGES, OUTCOMES, Item, Kind, query
-from tests.logbook import open_backend
 from tests.projections.tally_support import (
     BEGIN,
     HOUR,
@@ -33,12 +32,6 @@ KINDS: list[Collection[Kind]] = [
     {Kind.CONFIG},
     {Kind.ABANDONED, Kind.OVERRIDE, Kind.REBUILT},
 ]
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 def in_order(items: list[Item]) -> list[Item]:

@@ -50,12 +50,6 @@ from tests.waiting import eventually
 
 
 @pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
-
-
-@pytest.fixture
 async def projector(redis_url: str, namespace: str) -> AsyncIterator[projector_module.Projector]:
     async with projecting(redis_url, namespace) as running:
         await eventually(lambda: len(running.shards) == 4)

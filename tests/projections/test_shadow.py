@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -24,7 +23,6 @@ from tests.logbook import (
     failing,
     history_of,
     log_of,
-    open_backend,
     projection_of,
     transitions_of,
 )
@@ -33,12 +31,6 @@ from tests.projections.tally_support import fill, fold, lively_log
 from tests.waiting import eventually
 
 STRICT = {"failure_threshold": 2, "timeout_seconds": 0.3}
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 def told_by(log: list[Entry]) -> tuple[Shadow | None, list[ShadowTransition]]:

@@ -1,7 +1,6 @@
 """The timeline: history and log in the order of the fold."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
@@ -26,14 +25,8 @@ from fuseline.projections.timeline import (
     parse_kinds,
     query,
 )
-from tests.logbook import failing, open_backend
+from tests.logbook import failing
 from tests.projections.support import projecting, registered, until_folded, until_state
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """Counts, bands, pages and evidence of one log, held against each other."""
 
 import random
-from collections.abc import AsyncIterator
-
-import pytest
 
 from fuseline.core.events import Result
 from fuseline.events.backend import Backend
@@ -13,14 +10,7 @@ from fuseline.projections.evidence import evidence
 from fuseline.projections.latency import percentile_ms
 from fuseline.projections.paging import page
 from fuseline.projections.timeline import Kind, query
-from tests.logbook import open_backend
 from tests.projections.tally_support import fill, fold, lively_log
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def test_they_agree(backend: Backend, redis_url: str, namespace: str) -> None:

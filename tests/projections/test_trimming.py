@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -39,12 +39,6 @@ from tests.projections.tally_support import HOUR, fill, fold, lively_log, random
 from tests.waiting import eventually
 
 AGENT = "a"
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def made(backend: Backend, url: str, entries: Sequence[Entry]) -> list[Entry]:

@@ -1,7 +1,6 @@
 """Verify finds what is not as the log says; rebuild mends it, whole or not at all."""
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import anyio
 import pytest
@@ -12,7 +11,7 @@ from fuseline.events.backend import Backend
 from fuseline.projections.codec import decode_circuit, encode_circuit
 from fuseline.projections.rebuild import Rebuild, rebuild
 from fuseline.projections.verify import Verification, verify
-from tests.logbook import failing, history_of, open_backend, projection_of
+from tests.logbook import failing, history_of, projection_of
 from tests.projections.support import (
     Producer,
     projecting,
@@ -20,12 +19,6 @@ from tests.projections.support import (
     until_folded,
     until_state,
 )
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 @pytest.fixture

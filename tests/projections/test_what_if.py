@@ -1,7 +1,6 @@
 """What-if over real logs: the nearest start is right, and a strange history is told."""
 
 import random
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -24,16 +23,10 @@ from fuseline.projections.timeline import Kind, query
 from fuseline.projections.trimming import Trimmer
 from fuseline.projections.what_if import propose, what_if
 from fuseline.projections.what_if_start import find_start
-from tests.logbook import log_of, open_backend
+from tests.logbook import log_of
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
 
 PATCH = {"failure_threshold": 3, "timeout_seconds": 2.0}
-
-
-@pytest.fixture
-async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    async with open_backend(redis_url, namespace) as opened:
-        yield opened
 
 
 async def written(backend: Backend, url: str, namespace: str, seed: int) -> list[Entry]:
