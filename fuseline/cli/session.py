@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext,
 import anyio
 import typer
 
-from fuseline.archive.reading import reader_from_env
+from fuseline.archive.store import VARIABLE
 from fuseline.cli.collector import relax, settle
 from fuseline.cli.exits import Exit, report, report_text
 from fuseline.cli.options import LogLevel, Options
@@ -146,7 +146,10 @@ async def opened(options: Options) -> AsyncIterator[Backend]:
 
 
 def _with_archive(backend: Backend) -> Backend:
-    backend.older = reader_from_env(os.environ, backend.keys.namespace_name)
+    if VARIABLE in os.environ:  # most commands have no archive, and need not load what reads one
+        from fuseline.archive.reading import reader_from_env
+
+        backend.older = reader_from_env(os.environ, backend.keys.namespace_name)
     return backend
 
 

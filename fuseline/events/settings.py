@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from fuseline.core.errors import ConfigError
-from fuseline.events.address import parse_address
 from fuseline.events.keys import DEFAULT_NAMESPACE, DEFAULT_SHARDS, MAX_SHARDS, Keys
 
 
@@ -71,5 +70,8 @@ def check_url(url: str | None) -> str | None:
         ConfigError: under the name REDIS_URL, passwords left out.
     """
     if url is not None:
+        # It loads redis-py, which `--help` and `--version` do without.
+        from fuseline.events.address import parse_address
+
         parse_address(url)
     return url
