@@ -14,7 +14,7 @@ from fuseline.cli import look
 from fuseline.cli.agents_files import apply_file, export
 from fuseline.cli.agents_folded import until_folded
 from fuseline.cli.exits import EPILOG
-from fuseline.cli.force import default_actor, projecting
+from fuseline.cli.force import projecting, who_says
 from fuseline.cli.options import Options, with_options
 from fuseline.cli.session import run
 from fuseline.cli.times import clock
@@ -155,7 +155,7 @@ def delete(
     """Take an agent out of the registry; its history stays."""
 
     async def command(backend: Backend) -> int:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         why = check_text("reason", reason)
         if revision is not None and revision < 1:
             raise ConfigError("revision", revision, "a whole number from 1")

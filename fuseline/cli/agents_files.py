@@ -15,7 +15,7 @@ from rich.text import Text
 from fuseline.cli import look
 from fuseline.cli.agents_folded import until_folded
 from fuseline.cli.exits import Exit
-from fuseline.cli.force import default_actor, projecting
+from fuseline.cli.force import projecting, who_says
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.config import CircuitBreakerConfig
@@ -66,7 +66,7 @@ def apply_file(
     """
 
     async def command(backend: Backend) -> int:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         why = check_text("reason", reason) if reason else ""
         documents = read_documents(read_bytes(file))
         defaults = CircuitBreakerConfig.from_env(os.environ)

@@ -15,12 +15,11 @@ from fuseline.cli import look
 from fuseline.cli.alerts_files import apply_file
 from fuseline.cli.alerts_run import run_notifier
 from fuseline.cli.exits import EPILOG, Exit
-from fuseline.cli.force import default_actor
+from fuseline.cli.force import who_says
 from fuseline.cli.options import Options, with_options
 from fuseline.cli.session import run
 from fuseline.cli.times import clock
 from fuseline.core.errors import ConfigError
-from fuseline.core.texts import check_text
 from fuseline.events.backend import Backend
 
 alerts = typer.Typer(
@@ -123,7 +122,7 @@ def delete(
     """Remove a rule, or a channel that no rule names."""
 
     async def command(backend: Backend) -> None:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         if revision is not None and revision < 1:
             raise ConfigError("revision", revision, "a whole number from 1")
         store = AlertStore(backend)
@@ -148,7 +147,7 @@ def try_channel(
     """Have the notifier send a test notice, the way of all notices; exit code 1: it failed."""
 
     async def command(backend: Backend) -> int:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         if not 0 <= wait <= 600:
             raise ConfigError("wait", wait, "seconds from 0 to 600")
         found = await AlertStore(backend).tried(name, who, wait)

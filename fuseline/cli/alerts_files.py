@@ -13,11 +13,10 @@ from fuseline.alerts.documents import read_channel, read_rule
 from fuseline.alerts.store import AlertStore
 from fuseline.cli import look
 from fuseline.cli.agents_files import read_bytes
-from fuseline.cli.force import default_actor
+from fuseline.cli.force import who_says
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.errors import ConfigError
-from fuseline.core.texts import check_text
 from fuseline.events.backend import Backend
 from fuseline.registry.files import load
 from fuseline.schemas.alerts import AlertChannel, AlertRule
@@ -55,7 +54,7 @@ def apply_file(
     """
 
     async def command(backend: Backend) -> None:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         channels, rules = read_file(read_bytes(file))
         store = AlertStore(backend)
         steps = await _plan(store, channels, rules, prune=prune)

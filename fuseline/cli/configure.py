@@ -13,7 +13,7 @@ from rich.text import Text
 from fuseline.cli import look
 from fuseline.cli.changes import changed, endpoint_rows, retention_rows
 from fuseline.cli.exits import Exit, report_text
-from fuseline.cli.force import WAIT_SECONDS, default_actor, projecting
+from fuseline.cli.force import WAIT_SECONDS, projecting, who_says
 from fuseline.cli.options import Options
 from fuseline.cli.session import run
 from fuseline.core.config import RULES, CircuitBreakerConfig
@@ -50,7 +50,7 @@ def configure_agent(
     """Show an AGENT's settings, or change some: fuseline configure billing failure_threshold=3."""
 
     async def command(backend: Backend) -> int:
-        who = check_text("actor", actor) if actor is not None else default_actor()
+        who = who_says(actor)
         why = check_text("reason", reason) if reason else ""
         record = await read_agent(backend, agent)
         if record is None and not register_it:

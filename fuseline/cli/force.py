@@ -102,7 +102,7 @@ def _event(
         raise ConfigError("reset", reset, "used together with auto only")
     return OverrideSet(
         _MODES[word],
-        check_text("actor", actor) if actor is not None else default_actor(),
+        who_says(actor),
         check_text("reason", reason),
         parse_duration("for", duration) if duration is not None else 0,
         reset,
@@ -115,6 +115,15 @@ def _sentence(agent: str, event: OverrideSet) -> str:
     word = "open: all calls are refused" if event.mode is Mode.FORCED_OPEN else "closed: all pass"
     limit = f" for {seconds(event.expires_in_ms / 1000)}" if event.expires_in_ms else ""
     return f"{agent} is forced {word}{limit}. The circuit below it is"
+
+
+def who_says(actor: str | None) -> str:
+    """The actor of a change: the one that was given, else this process's user.
+
+    Raises:
+        ConfigError: the name is not allowed.
+    """
+    return check_text("actor", actor) if actor is not None else default_actor()
 
 
 def default_actor() -> str:

@@ -12,7 +12,7 @@ from rich.text import Text
 from fuseline.cli import look
 from fuseline.cli.changes import patch_of
 from fuseline.cli.exits import Exit, report_text
-from fuseline.cli.force import WAIT_SECONDS, check_text, default_actor, projecting
+from fuseline.cli.force import WAIT_SECONDS, check_text, projecting, who_says
 from fuseline.cli.options import Options
 from fuseline.cli.progress import counting
 from fuseline.cli.session import run
@@ -61,7 +61,7 @@ def shadow(
         await overview(backend, [agent])  # is there such an agent?
         if settings or off:
             why = check_text("reason", reason) if reason else ""
-            event = ShadowSet(settings, _actor(actor), why)
+            event = ShadowSet(settings, who_says(actor), why)
             if not await _said(backend, agent, options, event):
                 return Exit.FAILED
         found = await load_shadow(backend, agent)
@@ -79,10 +79,6 @@ def shadow(
         return Exit.OK
 
     run(options, command)
-
-
-def _actor(actor: str | None) -> str:
-    return default_actor() if actor is None else check_text("actor", actor)
 
 
 async def _said(backend: Backend, agent: str, options: Options, event: ShadowSet) -> bool:

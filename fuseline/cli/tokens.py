@@ -13,7 +13,7 @@ from fuseline.api.access.roles import Role
 from fuseline.api.access.tokens import Token, TokenStore
 from fuseline.cli import look
 from fuseline.cli.exits import EPILOG
-from fuseline.cli.force import check_text, default_actor
+from fuseline.cli.force import check_text, who_says
 from fuseline.cli.options import Options, with_options
 from fuseline.cli.session import run
 from fuseline.cli.times import DURATION_HELP, clock, parse_duration
@@ -62,7 +62,7 @@ def create(
             check_text("name", name),
             role,
             life_ms=None if never else parse_duration("expires", expires),
-            created_by=check_text("actor", actor) if actor is not None else default_actor(),
+            created_by=who_says(actor),
         )
         if options.as_json:
             look.print_json({"token": made.text, **_document(made.token, made.token.created_ms)})

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fuseline.core.events import AnyEvent, Event, UnknownEvent, UnreadableEvent
+from fuseline.core.ids import parse_id as parse_id
 
 EVENT_FIELD = b"e"
 """The one field of a log entry."""
@@ -56,12 +57,6 @@ def _unknown(raw: bytes) -> UnknownEvent | None:
     if isinstance(parts, list) and parts and type(parts[0]) is int and parts[0] not in _KNOWN_TAGS:
         return UnknownEvent(parts[0], raw)
     return None
-
-
-def parse_id(text: bytes | str) -> tuple[int, int]:
-    """A stream id as (ms, seq)."""
-    ms, _, seq = (text.decode() if isinstance(text, bytes) else text).partition("-")
-    return int(ms), int(seq or 0)
 
 
 def before_id(text: str) -> str:

@@ -112,7 +112,7 @@ class Body:
         self._pieces = guard.stream(_pieces(self._source), response)
         self._timeout_error = timeout_error
 
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         """The body as it comes."""
         try:
             async for piece in self._pieces:

@@ -47,7 +47,7 @@ class Library(NamedTuple):
     open_circuit: type[RefusedByCircuitError]
     full_bulkhead: type[RefusedByBulkheadError]
     read_timeout: Callable[[str], Exception]
-    stream: Callable[[http_calls.Body], Any]
+    body: type[http_calls.Body]
     transport: Callable[[], Any]
 
 
@@ -113,7 +113,7 @@ class GuardedTransport(Generic[RequestT, ResponseT]):
         except TimeoutError as error:
             raise library.read_timeout(http_calls.CUT_OFF) from error
         if http_calls.body_counts(_method_of(request), *_status_of(response)):
-            response.stream = library.stream(http_calls.Body(guard, response, library.read_timeout))
+            response.stream = library.body(guard, response, library.read_timeout)
         else:
             guard.end(response, None)
         return response  # type: ignore[no-any-return]

@@ -9,8 +9,6 @@ For `AsyncClient` only; a `Client` that blocks has no event loop for a breaker t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from fuseline.integrations.extras import missing
 from fuseline.integrations.http_calls import Body
 from fuseline.integrations.http_transport import (
@@ -34,15 +32,8 @@ class FullBulkheadError(RefusedByBulkheadError, httpx.TransportError):
     """`max_concurrent_calls` requests are in flight; a transport error, too."""
 
 
-class _Stream(httpx.AsyncByteStream):
-    def __init__(self, body: Body) -> None:
-        self._body = body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._body.pieces()
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
+class _Body(Body, httpx.AsyncByteStream):
+    """A body that the library takes for one of its own."""
 
 
 class CircuitBreakerTransport(
@@ -51,5 +42,5 @@ class CircuitBreakerTransport(
     """Guards what another transport sends; see `GuardedTransport` for its arguments."""
 
     library = Library(
-        OpenCircuitError, FullBulkheadError, httpx.ReadTimeout, _Stream, httpx.AsyncHTTPTransport
+        OpenCircuitError, FullBulkheadError, httpx.ReadTimeout, _Body, httpx.AsyncHTTPTransport
     )

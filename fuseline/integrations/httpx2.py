@@ -9,8 +9,6 @@ For `AsyncClient` only; a `Client` that blocks has no event loop for a breaker t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import httpx2
 
 from fuseline.integrations.http_calls import Body
@@ -30,15 +28,8 @@ class FullBulkheadError(RefusedByBulkheadError, httpx2.TransportError):
     """`max_concurrent_calls` requests are in flight; a transport error, too."""
 
 
-class _Stream(httpx2.AsyncByteStream):
-    def __init__(self, body: Body) -> None:
-        self._body = body
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._body.pieces()
-
-    async def aclose(self) -> None:
-        await self._body.aclose()
+class _Body(Body, httpx2.AsyncByteStream):
+    """A body that the library takes for one of its own."""
 
 
 class CircuitBreakerTransport(
@@ -47,5 +38,5 @@ class CircuitBreakerTransport(
     """Guards what another transport sends; see `GuardedTransport` for its arguments."""
 
     library = Library(
-        OpenCircuitError, FullBulkheadError, httpx2.ReadTimeout, _Stream, httpx2.AsyncHTTPTransport
+        OpenCircuitError, FullBulkheadError, httpx2.ReadTimeout, _Body, httpx2.AsyncHTTPTransport
     )

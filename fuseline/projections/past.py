@@ -6,15 +6,15 @@ import msgspec
 from msgspec import Struct
 
 from fuseline.core.circuit import Circuit, CircuitState, ConfigApplied, ModeChanged, Transition
-from fuseline.core.fold import advance, fold_in_place, initial
+from fuseline.core.fold import advance, initial
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
-from fuseline.events.log import read_all
 from fuseline.events.streams import older_begin
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
 from fuseline.projections.origin import load_origin
 from fuseline.projections.replay import OnEvents, log_info, refold
+from fuseline.projections.store import fold_rest
 
 _MOST_READ = 20_000
 
@@ -78,12 +78,7 @@ async def _folded(
 ) -> StateAt:
     """From the first entry there ever was, trimmed ones too."""
     circuit = initial()
-    events = 0
-    async for page in read_all(backend, agent, end=str(at_ms)):
-        fold_in_place(circuit, page)
-        events += len(page)
-        if on_events is not None:
-            on_events(len(page))
+    events = await fold_rest(backend, agent, circuit, str(at_ms), on_events)
     circuit, _ = advance(circuit, at_ms)
     return StateAt(agent.name, circuit.at(at_ms), at_ms, events, missing)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -179,14 +179,29 @@ def shadow_beside(circuit: Circuit, raw: bytes | None) -> Shadow | None:
 
 
 async def fold_rest(
-    backend: Backend, agent: AgentKeys, circuit: Circuit, wire: Wire | None = None
-) -> None:
-    """Folds into a circuit, in place, what the log has beyond it.
+    backend: Backend,
+    agent: AgentKeys,
+    circuit: Circuit,
+    end: str = "+",
+    on_events: Callable[[int], None] | None = None,
+) -> int:
+    """Folds into a circuit, in place, what the log has beyond it; returns how many events.
+
+    Args:
+        backend: the namespace.
+        agent: whose circuit.
+        circuit: it is changed.
+        end: id of the last entry to fold.
+        on_events: told of progress.
 
     Raises:
         BackendError: the log cannot be read.
     """
-    pages = read_all(backend, agent, start=f"({circuit.checkpoint}", wire=wire)
-    async with aclosing(pages):
+    events = 0
+    async with aclosing(read_all(backend, agent, f"({circuit.checkpoint}", end)) as pages:
         async for page in pages:
             fold_in_place(circuit, page)
+            events += len(page)
+            if on_events is not None:
+                on_events(len(page))
+    return events

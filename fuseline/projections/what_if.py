@@ -15,7 +15,7 @@ from fuseline.core.errors import ConfigError, NotReproducedError
 from fuseline.core.what_if.block import DAY_MS
 from fuseline.core.what_if.comparing import Comparison, Record, WhatIf
 from fuseline.core.what_if.patch import Patch, patched
-from fuseline.core.what_if.recorded import key_of
+from fuseline.core.what_if.recorded import key_of, position_of
 from fuseline.core.what_if.search import Cost, Search, Trial, ranked, settings_to_try
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
@@ -276,7 +276,7 @@ class _Range:
         folded = {
             (change.epoch, *key_of(change)): change
             for change in record.transitions()
-            if _position(change) <= self._folded
+            if position_of(change) <= self._folded
         }
         for change in folded.values():
             if change.at_ms >= whole_from and (change.epoch, *key_of(change)) not in told:
@@ -298,16 +298,9 @@ class _Range:
                 whole_from = max(whole_from, change.at_ms)
             elif item.at_ms < self.since_ms:
                 break
-            elif isinstance(change, Transition) and _position(change) <= self._folded:
+            elif isinstance(change, Transition) and position_of(change) <= self._folded:
                 told[change.epoch, *key_of(change)] = change
         return told, whole_from
-
-
-def _position(change: Transition) -> tuple[int, int]:
-    """Up to where the log must be folded for a transition to be known."""
-    if not change.event_id or parse_id(change.event_id)[0] != change.at_ms:
-        return change.at_ms, -1
-    return parse_id(change.event_id)
 
 
 def _not_reproduced(agent: str, change: Transition, what: str) -> NotReproducedError:

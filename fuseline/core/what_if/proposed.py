@@ -27,6 +27,7 @@ from fuseline.core.counting import count_outcome
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import ConfigChanged, Mode, Outcome, ProbeStarted, Result
 from fuseline.core.fold import advance_in_place, end_probe
+from fuseline.core.ids import parse_id
 from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.filling import Filling
 from fuseline.core.what_if.patch import Patch, patched
@@ -119,7 +120,7 @@ class Proposed:
         self.good_refused.clear()
         self.bad_refused.clear()
         if len(self._denied) > kept:  # of rounds long past
-            self._denied = set(sorted(self._denied, key=_id_of)[-kept:])
+            self._denied = set(sorted(self._denied, key=parse_id)[-kept:])
 
     def take(self, block: Block) -> None:
         """Folds the next entries of the record."""
@@ -349,8 +350,3 @@ class Proposed:
         self._in_step = self._key == self._view.key
         if self._in_step:
             self.spans.tie(self._view.epoch)
-
-
-def _id_of(permit: str) -> tuple[int, int]:
-    ms, _, seq = permit.partition("-")
-    return int(ms), int(seq)

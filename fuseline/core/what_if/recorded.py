@@ -21,6 +21,7 @@ from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.counting import count_outcome
 from fuseline.core.events import Mode, Outcome, ProbeStarted, Result
 from fuseline.core.fold import Entry, advance_in_place, fold_in_place
+from fuseline.core.ids import parse_id
 from fuseline.core.what_if.block import DAY_MS, Block, Note
 from fuseline.core.what_if.unseen import DEFAULT_INTERVAL_MS, call_interval_ms
 
@@ -34,6 +35,18 @@ Key = tuple[int, str, str, str]
 def key_of(change: Transition) -> Key:
     """When, from where, to where, and by which event."""
     return change.at_ms, change.from_state, change.to_state, change.event_id
+
+
+def position_of(change: Change) -> tuple[int, int]:
+    """Up to where the log must be folded for a change to be known.
+
+    What time alone decided comes before the events of the same ms.
+    """
+    if change.event_id:
+        ms, seq = parse_id(change.event_id)
+        if ms == change.at_ms:
+            return ms, seq
+    return change.at_ms, -1
 
 
 class View(Struct):

@@ -22,7 +22,7 @@ from fuseline.core.events import AgentRemoved, ShadowSet
 from fuseline.core.fold import Entry, fold_in_place
 from fuseline.core.what_if.comparing import Candidate
 from fuseline.core.what_if.patch import Patch, checked_patch
-from fuseline.core.what_if.recorded import Recorded, key_of
+from fuseline.core.what_if.recorded import Recorded, key_of, position_of
 
 KEPT = 100
 """Spans, epochs and the like that are kept; calls that began before them count for nothing."""
@@ -157,14 +157,8 @@ def woven(changes: Sequence[Change], made: Sequence[ShadowTransition]) -> list[C
     found: list[Change] = []
     place = 0
     for change in changes:
-        while place < len(made) and _order(made[place]) < _order(change):
+        while place < len(made) and position_of(made[place]) < position_of(change):
             found.append(made[place])
             place += 1
         found.append(change)
     return [*found, *made[place:]]
-
-
-def _order(change: Change) -> tuple[int, int]:
-    ms, _, seq = change.event_id.partition("-")
-    # What time alone decided comes before the events of the same ms.
-    return change.at_ms, int(seq or 0) if ms and int(ms) == change.at_ms else -1
