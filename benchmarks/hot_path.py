@@ -175,12 +175,15 @@ def promised(found: list[Measured], growth: list[Growth]) -> list[Target]:
     if ours is None:
         return []
     mine, rejecting = middle(ours.closed.mean), middle(ours.opened.mean)
+    in_all, refusing = middle(ours.opened.busy) / middle(ours.closed.busy), middle(ours.opened.p50)
     p50, fastest = middle(ours.closed.p50), fastest_in_memory(found)
     over = mine / middle(fastest.closed.mean)
     result = [
         Target(f"CLOSED call, to {fastest.subject.key}", f"{over:.2f}x", "<= 2x", over <= 2),
         Target("CLOSED call p50", f"{p50:.2f} us", "<= 1.5 us", p50 <= 1.5),
-        Target("OPEN, to CLOSED", f"{rejecting / mine:.2f}x", "<= 1x", rejecting <= mine),
+        Target("OPEN, to CLOSED, caller's", f"{rejecting / mine:.2f}x", "<= 1x", rejecting <= mine),
+        Target("OPEN, to CLOSED, in all", f"{in_all:.2f}x", "<= 1x", in_all <= 1),
+        Target("OPEN rejection p50", f"{refusing:.2f} us", "<= 1 us", refusing <= 1),
     ]
     for one in found:
         below = middle(one.closed.mean) / mine

@@ -31,7 +31,7 @@ _MANY = 10  # from so many on, all at once costs less than one by one
 
 def parse_entries(raw: list[Any]) -> list[Entry]:
     """Entries as XRANGE and XREAD give them; unreadable ones come as such, none is left out."""
-    if len(raw) >= _MANY and (events := _plain_events(raw)) is not None:
+    if len(raw) >= _MANY and (events := _events(raw)) is not None:
         numbers = decode_ids([raw_id for raw_id, _ in raw])
         return list(zip(numbers[::2], numbers[1::2], events, strict=True))
     entries: list[Entry] = []
@@ -48,10 +48,16 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
     return entries
 
 
-def _plain_events(raw: list[Any]) -> list[AnyEvent] | None:
-    """The events of entries that have the one field; None if there is more to any of them."""
-    payloads = [fields[1] for _, fields in raw if len(fields) == 2 and fields[0] == EVENT_FIELD]
-    return decode_events(payloads) if len(payloads) == len(raw) else None
+def _events(raw: list[Any]) -> list[AnyEvent] | None:
+    """The events of many entries; None if any of them has to be looked at on its own."""
+    found = [fields for _, fields in raw]
+    payloads = [fields[1] for fields in found if fields[0] == EVENT_FIELD]
+    events = decode_events(payloads) if len(payloads) == len(found) else None
+    if events is not None and max(map(len, found)) > 2:
+        for event, fields in zip(events, found, strict=True):
+            if len(fields) > 2:
+                _add_delay(event, fields)
+    return events
 
 
 def parse_wake(fields: list[bytes]) -> tuple[list[bytes], list[tuple[str, list[Entry]]]]:

@@ -19,7 +19,7 @@ from fuseline.events.wire import Wire, translate
 from fuseline.projections.announcing import Announcer, traces_of
 from fuseline.projections.figures import Lag
 from fuseline.projections.origin import load_origin
-from fuseline.projections.reading import Wave, read_wave
+from fuseline.projections.reading import Wave, WaveSize, read_wave
 from fuseline.projections.replay import refold
 from fuseline.projections.rollups import replace_counts
 from fuseline.projections.shadow_codec import encode_shadow
@@ -29,9 +29,7 @@ from fuseline.telemetry import instruments
 from fuseline.telemetry.logs import get_logger
 from fuseline.telemetry.tracing import active_tracer
 
-_AGENTS_PER_WAVE = 500
 _AGENTS_PER_COMMIT = 100
-_EVENTS_PER_AGENT = 20
 _TICK = encode_event(Tick())
 
 _log = get_logger("projector")
@@ -56,7 +54,7 @@ class Folding:
     ) -> None:
         self._backend = backend
         self._wire = wire
-        self._wave_events = wave_events
+        self._size = WaveSize(wave_events)
         self._announcer = announcer
         self.lag = Lag()
 
@@ -137,7 +135,7 @@ class Folding:
         wave = await self._choose(shards)
         if not wave:
             return
-        replies = await read_wave(self._wire, wave, self._count(wave) + 1)
+        replies = await read_wave(self._wire, wave, self._size.each(len(wave)) + 1)
         began = monotonic()
         commits: Commits = []
         try:
@@ -169,13 +167,15 @@ class Folding:
 
     async def _fold(self, wave: Wave, replies: Sequence[Any], commits: Commits) -> None:
         """Folds what was read of each agent; notices again those that have more."""
-        count = self._count(wave)
+        count = self._size.each(len(wave))
+        unfinished, before = 0, self.lag.events_folded
         for (shard, agent), reply in zip(wave, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
                 self._set_aside(shard, agent.name, str(translate(reply)))
                 continue
             if len(reply) > count:
+                unfinished += 1
                 shard.notice([agent.name])
             checkpoint = shard.circuits[agent.name].checkpoint
             is_stored = checkpoint != "0-0" and agent.name not in shard.unstored
@@ -186,10 +186,7 @@ class Folding:
             self.lag.events_folded += len(reply)
             if commit is not None:
                 commits.append((shard, commit))
-
-    def _count(self, wave: Wave) -> int:
-        """How many events of each agent of the wave are folded at once."""
-        return max(_EVENTS_PER_AGENT, self._wave_events // len(wave))
+        self._size.learn(len(wave), unfinished, self.lag.events_folded - before)
 
     async def _choose(self, shards: Iterable[ShardProjection]) -> Wave:
         """The agents of the next wave, their circuits loaded."""
@@ -197,7 +194,7 @@ class Folding:
         for shard in shards:
             agents = [
                 self._backend.keys.agent(name)
-                for name in islice(shard.pending, _AGENTS_PER_WAVE - len(wave))
+                for name in islice(shard.pending, self._size.agents - len(wave))
             ]
             if missing := [agent for agent in agents if agent.name not in shard.circuits]:
                 await self._load(shard, missing)

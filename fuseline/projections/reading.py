@@ -1,4 +1,4 @@
-"""Reading what the agents of a wave have beyond their checkpoints, a shard with each command."""
+"""How much is folded at one go, and reading it: a shard with each command."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +10,36 @@ from fuseline.projections.shard import ShardProjection
 
 Wave = list[tuple[ShardProjection, AgentKeys]]
 """The agents that are folded at one go."""
+
+_MOST_AGENTS = 500
+_LEAST_AGENTS = 100
+_LEAST_EVENTS = 20
+
+
+class WaveSize:
+    """How many agents a wave has, and how many events of each.
+
+    To store an agent costs as much as to fold a dozen events. So while agents have much that waits,
+    as after the projector was away, a wave has few of them and more of each.
+
+    Args:
+        events: about how many events a wave has.
+    """
+
+    def __init__(self, events: int) -> None:
+        self._events = events
+        self.agents = _MOST_AGENTS
+
+    def each(self, agents: int) -> int:
+        """How many events of each agent a wave of so many takes."""
+        return max(_LEAST_EVENTS, self._events // agents)
+
+    def learn(self, agents: int, unfinished: int, events: int) -> None:
+        """A wave of so many agents and events is folded; so many of the agents have more."""
+        if unfinished * 2 > agents:
+            self.agents = max(_LEAST_AGENTS, self.agents // 2)
+        elif events * 4 < self._events:
+            self.agents = min(_MOST_AGENTS, self.agents * 2)
 
 
 async def read_wave(wire: Wire, wave: Wave, count: int) -> list[Any]:
