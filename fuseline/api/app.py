@@ -24,6 +24,7 @@ from fuseline.api.routes import (
     access,
     agents,
     alerts,
+    calls,
     circuits,
     shadow,
     stream,
@@ -40,6 +41,7 @@ _GZIP_BYTES = 1000
 _ROUTES: list[ControllerRouterHandler] = [
     agents.routes,
     circuits.routes,
+    calls.routes,
     timeline.routes,
     what_if.routes,
     shadow.routes,

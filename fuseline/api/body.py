@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ T = TypeVar("T", bound=Struct)
 
 _MAX_DEPTH = 32
 _MAX_TWICE = 20  # of them are told
+_MAX_WRONG = 20  # of the values in a list
 
 
 async def read_object(request: Request[Any, Any, Any]) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def made(document: dict[str, Any], kind: type[T], hidden: Collection[str] = ()) 
     Raises:
         DocumentError: see `read_struct`.
     """
-    rules = _rules(kind)
+    rules, lists = _rules(kind), _lists(kind)
     fields = _fields(kind)
     names = [field.name for field in fields]
     refused = [
@@ -106,9 +107,46 @@ def made(document: dict[str, Any], kind: type[T], hidden: Collection[str] = ()) 
             except ConfigError as error:
                 shown = MASK if field.name in hidden else error.value
                 refused.append(ConfigError(error.field, shown, error.allowed))
+        elif field.name in lists:
+            found, wrong = _made_list(document[field.name], lists[field.name], field.name)
+            values[field.name] = found
+            refused += wrong
     if refused:
         raise DocumentError(refused)
     return kind(**values)
+
+
+class _List(Struct, frozen=True):
+    """A field that is a list: of what, and how many at least and at most."""
+
+    kind: type[Struct]
+    least: int
+    most: int
+
+
+def _made_list(
+    document: Any, wanted: _List, name: str
+) -> tuple[list[Struct], Sequence[ConfigError]]:
+    """The values of a list of objects, and what is wrong with some of the first wrong ones."""
+    if not isinstance(document, list) or not wanted.least <= len(document) <= wanted.most:
+        allowed = f"a list of {wanted.least} to {wanted.most} objects"
+        return [], [ConfigError(name, document, allowed)]
+    found: list[Struct] = []
+    wrong: list[ConfigError] = []
+    for number, part in enumerate(document):
+        if len(wrong) >= _MAX_WRONG:
+            break
+        if not isinstance(part, dict):
+            wrong.append(ConfigError(f"{name}.{number}", part, "an object"))
+            continue
+        try:
+            found.append(made(part, wanted.kind))
+        except DocumentError as error:
+            wrong += [
+                ConfigError(f"{name}.{number}.{one.field}", one.value, one.allowed)
+                for one in error.errors
+            ]
+    return found, wrong
 
 
 def _check_once(raw: bytes) -> None:
@@ -138,6 +176,24 @@ def _check_once(raw: bytes) -> None:
 @cache
 def _fields(kind: type[Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
     return msgspec.structs.fields(kind)
+
+
+@cache
+def _lists(kind: type[Struct]) -> dict[str, _List]:
+    info = msgspec.inspect.type_info(kind)
+    assert isinstance(info, msgspec.inspect.StructType)
+    found: dict[str, _List] = {}
+    for field in info.fields:
+        node = field.type
+        if isinstance(node, msgspec.inspect.Metadata):
+            node = node.type
+        if (
+            isinstance(node, msgspec.inspect.ListType)
+            and isinstance(node.item_type, msgspec.inspect.StructType)
+            and node.max_length is not None
+        ):
+            found[field.name] = _List(node.item_type.cls, node.min_length or 0, node.max_length)
+    return found
 
 
 @cache

@@ -23,6 +23,7 @@ from fuseline.api.errors import MalformedBodyError, PreconditionFailedError, Tra
 from fuseline.api.refusals import in_words, of_parameters, of_settings
 from fuseline.api.stream.errors import TooManyStreamsError
 from fuseline.archive.store import ArchiveError
+from fuseline.bridge.remote import ReportConflictError
 from fuseline.core.errors import (
     AgentNotFoundError,
     BackendError,
@@ -65,6 +66,10 @@ _KINDS: tuple[tuple[type[FuselineError], _Kind], ...] = (
     (AlertExistsError, _Kind("alert-exists", "There is such a rule or channel already", 409)),
     (ChannelInUseError, _Kind("channel-in-use", "Rules name the channel", 409)),
     (NoNotifierError, _Kind("no-notifier", "Nobody sends alerts", 409)),
+    (
+        ReportConflictError,
+        _Kind("report-conflict", "The numbers do not follow what the log has", 409),
+    ),
     (TaskNotFoundError, _Kind("task-not-found", "There is no such task", 404)),
     (
         PreconditionFailedError,

@@ -14,6 +14,7 @@ from fuseline.api.access.access import Access
 from fuseline.api.access.settings import ApiSettings
 from fuseline.api.metrics import OverviewFigures
 from fuseline.api.stream.hub import StreamHub
+from fuseline.bridge.remote import RemoteCalls
 from fuseline.bridge.tasks.client import TaskClient
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.events.backend import Backend
@@ -31,6 +32,7 @@ class Services(Struct, frozen=True):
         access: who may do what.
         registry: the agents.
         tasks: submits tasks and waits for their results.
+        calls: admits and records calls of other programs.
         alerts: rules, channels, incidents.
         hub: feeds the streams.
         folding: held while a long range is folded for one answer, so that others are served.
@@ -42,6 +44,7 @@ class Services(Struct, frozen=True):
     access: Access
     registry: Registry
     tasks: TaskClient
+    calls: RemoteCalls
     alerts: AlertStore
     hub: StreamHub
     figures: OverviewFigures
@@ -65,6 +68,7 @@ async def serving(
         defaults: settings of a breaker where an agent names none.
     """
     tasks = TaskClient(backend)
+    calls = RemoteCalls(backend, defaults)
     hub = StreamHub(backend)
     figures = OverviewFigures()
     services = Services(
@@ -73,6 +77,7 @@ async def serving(
         access,
         Registry(backend, defaults),
         tasks,
+        calls,
         AlertStore(backend),
         hub,
         figures,
@@ -88,4 +93,5 @@ async def serving(
         circuits.remove(figures.circuits)
         observed.remove(figures)
         with anyio.CancelScope(shield=True):
+            await calls.close()
             await tasks.close()

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from time import monotonic
 
 import msgspec
 
 from fuseline.core.events import Outcome, Result
 from fuseline.events.codec import decode_event, encode_event
-from fuseline.events.keys import AgentKeys
-from fuseline.projections.store import probe_member
+from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.projections.store import Argument, probe_member
 
 Success = tuple[int, float, float]
 """A quick success: epoch, start and end in seconds of `time.monotonic`."""
 
 Recorded = Success | tuple[float, Outcome]
 """A quick success, or the end and the outcome of any call."""
+
+_RESEND_DELAY_MS = 20
 
 _OVERHEAD_BYTES = 60  # of one encoded outcome in memory, roughly
 _VERDICTS = {Result.SUCCESS: "spent", Result.FAILURE: "failed", Result.TIMEOUT: "failed"}
@@ -82,6 +85,32 @@ class Batch(msgspec.Struct, eq=False):
                     outcome.worker, outcome.seq = producer, seq
                     blobs[place] = encode_event(outcome)
                 seq += 1
+
+
+def append_call(
+    shard: ShardKeys, producer: tuple[int, str, int], batch: Batch
+) -> tuple[str, list[str], list[Argument]]:
+    """The call of the function `append` for a batch.
+
+    Args:
+        shard: of all its agents.
+        producer: whose outcomes they are: id, name, incarnation.
+        batch: the outcomes.
+    """
+    keys = [shard.producers, shard.dirty, shard.wake]
+    delay_ms = round((monotonic() - batch.encoded_at) * 1000)
+    arguments: list[Argument] = [
+        *producer,
+        batch.first,
+        delay_ms if delay_ms >= _RESEND_DELAY_MS else "",
+        len(batch.agents),
+    ]
+    for agent, blobs in batch.agents:
+        keys += (agent.events, agent.probes)
+        arguments += (agent.name, len(blobs), *blobs)
+    for settled in batch.settled:
+        arguments += settled
+    return "append", keys, arguments
 
 
 def size_of(blobs: list[bytes]) -> int:

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Sequence
 from time import monotonic
 
-from fuseline.bridge.batch import Batch, Recorded
+from fuseline.bridge.batch import Batch, Recorded, append_call
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.projections.store import Argument
@@ -30,8 +30,6 @@ MAX_BATCHES = 256
 KEEP_SECONDS = 60.0
 KEEP_BYTES = 16 << 20
 """How long, and up to which size a shard, acknowledged batches are kept for a rewind."""
-
-_RESEND_DELAY_MS = 20
 
 # Nobody adds to a producer's outcomes but the process that began it, so a producer has one life;
 # whoever takes over its spool sends what is there, under the same life.
@@ -137,22 +135,7 @@ class Outbox:
 
     def call(self, batch: Batch) -> tuple[str, list[str], list[Argument]]:
         """The call of the function `append` for a batch."""
-        keys = [self.shard.producers, self.shard.dirty, self.shard.wake]
-        delay_ms = round((monotonic() - batch.encoded_at) * 1000)
-        arguments: list[Argument] = [
-            self.producer,
-            self.name,
-            _INCARNATION,
-            batch.first,
-            delay_ms if delay_ms >= _RESEND_DELAY_MS else "",
-            len(batch.agents),
-        ]
-        for agent, blobs in batch.agents:
-            keys += (agent.events, agent.probes)
-            arguments += (agent.name, len(blobs), *blobs)
-        for settled in batch.settled:
-            arguments += settled
-        return "append", keys, arguments
+        return append_call(self.shard, (self.producer, self.name, _INCARNATION), batch)
 
     def acknowledged(self, batch: Batch) -> bool:
         """The server has the batch; returns whether that is said for the first time."""

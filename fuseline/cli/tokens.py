@@ -38,8 +38,8 @@ def create(
     role: Annotated[
         Role,
         typer.Option(
-            help="viewer: look; operator: also override and hand in tasks; admin: also change "
-            "agents and tokens.",
+            help="viewer: look; caller: also report calls and hand in tasks; operator: also "
+            "override; admin: also change agents and tokens.",
             show_default=False,
         ),
     ],

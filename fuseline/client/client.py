@@ -11,6 +11,7 @@ from weakref import WeakSet
 from fuseline.client.access import ME, Session, Tokens
 from fuseline.client.agents import Agents
 from fuseline.client.alerts import Alerts
+from fuseline.client.calls import Calls
 from fuseline.client.circuits import Circuits
 from fuseline.client.settings import find_target
 from fuseline.client.stream import SILENCE_SECONDS, EventStream
@@ -42,6 +43,7 @@ class FuselineClient:
     Attributes:
         agents: the registry.
         circuits: how the breakers stand, what happened, an operator's word.
+        calls: calls that you make yourself, where only the API can be reached.
         tasks: calls that workers make for you.
         alerts: who is told of what, and was.
         tokens: who may ask.
@@ -73,6 +75,7 @@ class FuselineClient:
         self._streams: WeakSet[EventStream] = WeakSet()
         self.agents = Agents(self._transport)
         self.circuits = Circuits(self._transport)
+        self.calls = Calls(self._transport)
         self.tasks = Tasks(self._transport)
         self.alerts = Alerts(self._transport)
         self.tokens = Tokens(self._transport)

@@ -14,7 +14,8 @@ class Role(StrEnum):
     """What a caller may do; each role may do what those before it may."""
 
     VIEWER = "viewer"  # look
-    OPERATOR = "operator"  # also override circuits and hand in tasks
+    CALLER = "caller"  # also ask whether to call, report outcomes and hand in tasks
+    OPERATOR = "operator"  # also override circuits, and change alert rules
     ADMIN = "admin"  # also change agents and tokens
 
 

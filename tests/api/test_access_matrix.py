@@ -127,6 +127,12 @@ BODIES: dict[str, Any] = {
     "agents": {"name": "made-by-the-matrix", "url": "https://a.example/"},
     "agents/{name}": {"description": "by the matrix"},
     "circuits/{name}/override": {"mode": "forced_open", "reason": "matrix"},
+    "circuits/{name}/outcomes": {
+        "worker": "matrix",
+        "run": 1,
+        "sequence": 1,
+        "outcomes": [{"ticket": "0", "result": "success", "duration_ms": 1}],
+    },
     "circuits/{name}/shadow": {"settings": {"failure_threshold": 2}, "reason": "matrix"},
     "tasks": {"agent": AGENT, "payload": 1},
     "tokens": {"name": "made-by-the-matrix", "role": "admin"},
@@ -206,20 +212,28 @@ async def forget_attempts(api: RunningApi) -> None:
         await api.backend.wire.call("DEL", key)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.CALLER, Role.OPERATOR])
 async def test_a_role_does_what_it_is_for_and_nothing_more(
     callers: Callers, routes: list[Route], role: Role
 ) -> None:
     before = await facts(callers.api)
     async with callers.api.client(role) as client:
         for route in routes:
-            if role is Role.OPERATOR and route.role is Role.OPERATOR:
+            if route.role not in (None, Role.VIEWER) and allows(role, route.role):
                 continue  # changes something; see below
             status = await ask(client, route, {})
             if route.role is not None:
                 assert (status == 403) == (not allows(role, route.role)), (route, status)
             assert status < 500, route
     assert await facts(callers.api) == before
+
+
+async def test_callers_may_call(callers: Callers, routes: list[Route]) -> None:
+    found = [one for one in routes if one.role is Role.CALLER and one.method == "POST"]
+    assert len(found) == 3
+    async with callers.api.client(Role.CALLER) as client:
+        for route in found:
+            assert await ask(client, route, {}) in (200, 202), route
 
 
 async def test_operators_and_admins_may_change(callers: Callers, routes: list[Route]) -> None:
@@ -283,7 +297,7 @@ async def test_a_session_with_its_csrf_token_is_its_token(
             path = f"circuits/{AGENT}/override"
             body = {"mode": "auto", "reason": "matrix"}
             done = await client.post(path, json=body, headers=headers)
-            assert done.status_code == (403 if role is Role.VIEWER else 200)
+            assert done.status_code == (200 if allows(role, Role.OPERATOR) else 403)
             out = await client.delete("session", headers=headers)
             assert out.status_code == 204
             assert (await client.get("me", headers=headers)).status_code == 401

@@ -16,6 +16,7 @@ from fuseline.client.operation import Operation
 from fuseline.client.stream import EVENTS
 from fuseline.schemas.access import Me
 from fuseline.schemas.alerts import AlertChannel, AlertRule, Opened, OpenLonger, Webhook
+from fuseline.schemas.calls import OutcomeReport, ResultName
 from fuseline.schemas.stream import StreamSnapshot
 from tests.api.running import RunningApi
 from tests.bridge.tasks_support import Agent, another, handlers_of
@@ -110,6 +111,7 @@ async def test_every_method_works_and_sends_every_documented_parameter(
     observed = Observed(client)
     await use_agents(client)
     await use_circuits(client)
+    await use_calls(client)
     async with another(redis_url, namespace, handlers_of(ask=Agent())):
         await use_tasks(client)
     await use_alerts(client)
@@ -248,6 +250,15 @@ async def use_circuits(client: FuselineClient) -> None:
     await client.circuits.end_shadow("ask", "seen")
     tried = await client.circuits.proposals("ask", since="-1h", failure_cost=2.0, limit=2)
     assert len(tried.items) == 2
+
+
+async def use_calls(client: FuselineClient) -> None:
+    admission = await client.calls.admit("ask")
+    assert admission.admitted
+    assert admission.ticket is not None
+    well = OutcomeReport(ticket=admission.ticket, result=ResultName.SUCCESS, duration_ms=3)
+    assert (await client.calls.record("ask", "shop-1", [well, well])).sequence == 2
+    assert (await client.calls.record("ask", "shop-1", [well])).sequence == 3
 
 
 async def use_tasks(client: FuselineClient) -> None:

@@ -28,7 +28,7 @@ TaskId = Annotated[str, PathParameter(description="id of the task", max_length=2
     operation_id="submitTask",
     summary="Hand in a task",
     status_code=202,
-    opt=needs(Role.OPERATOR),
+    opt=needs(Role.CALLER),
     responses=answers(400, 404)
     | {200: ResponseSpec(TaskSubmitted, description="The task had been handed in before.")},
 )

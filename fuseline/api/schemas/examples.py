@@ -43,6 +43,23 @@ EXAMPLES: dict[str, list[Any]] = {
         {"settings": {"failure_rate_threshold": None}},
     ],
     "ProposalsAsk": [{"since": "-1d", "failure_cost": 5, "refusal_cost": 1}],
+    "OutcomesRecord": [
+        {
+            "worker": "shop-7",
+            "run": 1764121000,
+            "sequence": 1,
+            "outcomes": [
+                {"ticket": "4", "result": "success", "duration_ms": 180},
+                {
+                    "ticket": "4",
+                    "result": "failure",
+                    "duration_ms": 210,
+                    "failure_kind": "http_503",
+                    "retry_after_seconds": 30,
+                },
+            ],
+        }
+    ],
     "TaskSubmit": [{"agent": "billing-agent", "payload": {"order": 17}}],
     "AlertChannel": [
         {

@@ -41,7 +41,7 @@ export function useMe() {
   })
 }
 
-const RANKS: Record<Role, number> = { viewer: 0, operator: 1, admin: 2 }
+const RANKS: Record<Role, number> = { viewer: 0, caller: 1, operator: 2, admin: 3 }
 
 /** Whether the caller has a role or one above it; false until known. */
 export function useMay(role: Role): boolean {

@@ -304,6 +304,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/circuits/{name}/admissions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask whether to call an agent
+         * @description Decides about one call; while the circuit is HALF_OPEN, a place among its probes is taken.
+         */
+        post: operations["admitCall"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/circuits/{name}/explain": {
         parameters: {
             query?: never;
@@ -318,6 +338,26 @@ export interface paths {
         get: operations["explainTransition"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/circuits/{name}/outcomes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report how calls ended
+         * @description Appends outcomes to the log and answers when they are there; each number counts once.
+         */
+        post: operations["recordOutcomes"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1374,6 +1414,35 @@ export interface components {
             window_size_seconds?: number;
         };
         /**
+         * CallAdmission
+         * @description Whether a call may be made now.
+         *
+         *     Attributes:
+         *     agent: name of the agent.
+         *     admitted: make the call, and report how it ended; or do not make it.
+         *     ticket: for the report; null unless admitted.
+         *     state: of the circuit, as it decided.
+         *     probe: the call is one of the few that a circuit lets through to find out whether the agent
+         *     is well again.
+         *     ends_in_seconds: a probe must have ended, and been reported, by then; null: not a probe.
+         *     cause: why it is refused, e.g. consecutive_failures or forced_open; "" if admitted.
+         *     retry_after_seconds: when asking again can succeed; 0: unknown, or admitted.
+         */
+        CallAdmission: {
+            admitted: boolean;
+            agent: string;
+            /** @default  */
+            cause: string;
+            /** @default null */
+            ends_in_seconds: number | null;
+            /** @default false */
+            probe: boolean;
+            /** @default 0 */
+            retry_after_seconds: number;
+            state: components["schemas"]["CircuitState"];
+            ticket: string | null;
+        };
+        /**
          * ChannelList
          * @description All channels, by name.
          */
@@ -2009,6 +2078,66 @@ export interface components {
             kind: "opened";
         };
         /**
+         * OutcomeReport
+         * @description How one call ended.
+         *
+         *     Attributes:
+         *     ticket: of its admission.
+         *     result: success, failure, timeout, abandoned, ignored or not_sent.
+         *     duration_ms: how long it took.
+         *     ago_ms: how long ago it ended.
+         *     failure_kind: short name of what went wrong, e.g. http_503.
+         *     retry_after_seconds: what the agent asked for, e.g. by Retry-After.
+         *     traceparent: the call's place in a trace, as W3C's header has it.
+         */
+        OutcomeReport: {
+            /** @default 0 */
+            ago_ms?: number;
+            duration_ms: number;
+            /** @default  */
+            failure_kind?: string;
+            result: components["schemas"]["ResultName"];
+            /** @default 0 */
+            retry_after_seconds?: number;
+            /** @example 4 */
+            ticket: string;
+            /** @default null */
+            traceparent?: string | null;
+        };
+        /**
+         * OutcomesRecord
+         * @description Outcomes of one process, for one agent, in order.
+         *
+         *     Attributes:
+         *     worker: name of the process, as operators see it; no other process uses it.
+         *     run: grows each time the process starts, e.g. seconds since 1970; its numbers begin anew.
+         *     sequence: number of the first outcome; 1 in a new run, then one more for each outcome that
+         *     this process reports of this agent. What the log has under a number is not taken twice.
+         *     outcomes: what ended, 1 to 1000.
+         */
+        OutcomesRecord: {
+            outcomes: components["schemas"]["OutcomeReport"][];
+            run: number;
+            sequence: number;
+            /** @example shop-7 */
+            worker: string;
+        };
+        /**
+         * OutcomesRecorded
+         * @description What is in the log now.
+         *
+         *     Attributes:
+         *     sequence: the outcomes up to this number are in the log; go on with the next.
+         *     state: of the circuit, with these outcomes counted.
+         *     retry_after_seconds: when a call can be admitted again; 0: now, or unknown.
+         */
+        OutcomesRecorded: {
+            /** @default 0 */
+            retry_after_seconds: number;
+            sequence: number;
+            state: components["schemas"]["CircuitState"];
+        };
+        /**
          * Override
          * @description An operator's word over a circuit's state.
          *
@@ -2221,6 +2350,12 @@ export interface components {
             kind: "redis_lost";
         };
         /**
+         * ResultName
+         * @description How a call ended.
+         * @enum {unknown}
+         */
+        ResultName: "abandoned" | "failure" | "ignored" | "not_sent" | "success" | "timeout";
+        /**
          * RetentionSettings
          * @description How long outcomes are kept; what is absent or null is as for all agents.
          */
@@ -2292,7 +2427,7 @@ export interface components {
          * @description What a caller may do; each role may do what those before it may.
          * @enum {unknown}
          */
-        Role: "admin" | "operator" | "viewer";
+        Role: "admin" | "caller" | "operator" | "viewer";
         /**
          * RuleList
          * @description All rules, by name.
@@ -5217,6 +5352,83 @@ export interface operations {
             };
         };
     };
+    admitCall: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallAdmission"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     explainTransition: {
         parameters: {
             query: {
@@ -5261,6 +5473,123 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A value is not allowed; `errors` names each. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many failed attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The Redis server is away, or no more can be served. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    recordOutcomes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description name of the agent */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OutcomesRecord"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutcomesRecorded"];
+                };
+            };
+            /** @description The body cannot be read. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No credentials, or none that count. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role does not allow this, or the request may come from another site. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is there already, or was changed meanwhile. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not application/json, or is compressed. */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -18,7 +18,8 @@ import classes from "./tokens.module.css"
 
 const ROLES: { value: Role; label: string }[] = [
   { value: "viewer", label: "viewer: looks" },
-  { value: "operator", label: "operator: also forces circuits and hands in tasks" },
+  { value: "caller", label: "caller: also reports calls and hands in tasks" },
+  { value: "operator", label: "operator: also forces circuits" },
   { value: "admin", label: "admin: also changes agents and tokens" },
 ]
 const DAY = 86_400

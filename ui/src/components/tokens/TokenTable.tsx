@@ -14,8 +14,8 @@ export function TokenTable({ tokens }: { tokens: readonly TokenResponse[] }) {
   if (tokens.length === 0) {
     return (
       <Empty title="No tokens yet" command="fuseline tokens create ci-deploy --role operator">
-        Tokens let programs and people in: viewers look, operators force circuits and hand in tasks,
-        admins change agents and tokens.
+        Tokens let programs and people in: viewers look, callers report calls and hand in tasks,
+        operators force circuits, admins change agents and tokens.
       </Empty>
     )
   }
