@@ -16,6 +16,8 @@ SCREENSHOTS_ARGS ?=
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 DIST ?= dist
 AUDITED := runtime dev build docs release
+# Whoever forbids it has each process of the tests compile every module anew.
+unexport PYTHONDONTWRITEBYTECODE
 # The time of the last commit, so that what is built anew is the same.
 SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 1700000000)
 # Each has a lock of its own, for the Dockerfile.

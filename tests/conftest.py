@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from fuseline.events.backend import Backend
+from tests.faults.nursery import nursery
 from tests.ha.topology import ClusterTopology, SentinelTopology, closing
+from tests.leftovers import run_folder
 from tests.logbook import open_backend
 from tests.servers import SERVER_KINDS, RealServer, ServerKind, ServerMissingError
 
@@ -19,7 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def _temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The run fails if it leaves a folder or a process behind."""
+    tmp_path_factory.getbasetemp()  # pytest's own stays where it is, for looking at what failed
+    with run_folder():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _data_home(_temporary: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Spools that tests leave behind lie in a folder of the run, also those of processes."""
     before = os.environ.get("XDG_DATA_HOME")
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
@@ -28,6 +38,15 @@ def _data_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         del os.environ["XDG_DATA_HOME"]
     else:
         os.environ["XDG_DATA_HOME"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nursery(_temporary: None) -> Iterator[None]:
+    """The process that forks workers ends with the run."""
+    yield
+    if nursery.cache_info().currsize:
+        nursery().close()
+        nursery.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -62,8 +62,7 @@ class RealServer:
     ) -> None:
         self.kind = kind
         self.binary = server_binary(kind) if binary is None else binary
-        # Straight under /tmp: pytest's own folders are too deep for a socket path.
-        self.folder = Path(tempfile.mkdtemp(prefix="fuseline-test-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="server-"))
         self.socket = self.folder / "server.sock"
         self.log = self.folder / "server.log"
         self.port = _free_port() if tcp else 0

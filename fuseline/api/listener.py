@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Any
 
 from fuseline.api.access.settings import ApiSettings
 from fuseline.core.errors import ConfigError
@@ -29,11 +30,11 @@ def bind(settings: ApiSettings, *, any_port: bool = False) -> socket.socket:
         raise ConfigError("host", settings.host, f"an address of this machine ({error})") from None
     family, _, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     try:
-        return socket.create_server(address[:2], family=family, backlog=_BACKLOG)
+        return _listening(address[:2], family)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             if any_port:
-                return socket.create_server((address[0], 0), family=family, backlog=_BACKLOG)
+                return _listening((address[0], 0), family)
             raise ConfigError(
                 "port", settings.port, "a port that is free; this one is taken"
             ) from None
@@ -42,6 +43,14 @@ def bind(settings: ApiSettings, *, any_port: bool = False) -> socket.socket:
         raise ConfigError(
             "host", settings.host, f"an address of this machine ({error.strerror})"
         ) from None
+
+
+def _listening(address: tuple[Any, ...], family: int) -> socket.socket:
+    listener = socket.create_server(address, family=family, backlog=_BACKLOG)
+    # Connections inherit it. uvloop sets it on each; asyncio does not on those of a socket it has
+    # not made, and then each answer on a kept connection comes some 40 ms late.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
 
 
 def url_of(settings: ApiSettings, listener: socket.socket) -> str:

@@ -55,9 +55,17 @@ class Agent:
         return await until(self.client, self.name, **wanted)
 
     async def open(self, **settings: Any) -> dict[str, Any]:
+        """Has it open; after a short time it may be half open by the time it is looked at."""
         await self.configure(**(ONE_FAILURE | settings))
+        before = (await circuit_of(self.client, self.name))["epoch"]
         await self.producer.fail(1)
-        return await self.until(state="open")
+
+        async def opened() -> dict[str, Any] | None:
+            circuit = await circuit_of(self.client, self.name)
+            return circuit if circuit["epoch"] > before else None
+
+        found: dict[str, Any] = await eventually(opened)
+        return found
 
 
 async def agent(api: RunningApi, name: str, **settings: Any) -> Agent:

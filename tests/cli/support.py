@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -52,8 +51,7 @@ def environment(**changes: str) -> dict[str, str]:
     }
     # Compiling every module again for each command would take most of the tests' time.
     kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    cache = Path(tempfile.gettempdir()) / f"fuseline-test-pycache-{os.getuid()}"
-    fixed = {"PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(cache), "TZ": "UTC"}
+    fixed = {"PYTHONPATH": str(ROOT), "TZ": "UTC"}
     return kept | fixed | changes
 
 

@@ -7,6 +7,7 @@ Docker gives are only names of other containers, ports, and folders.
 import contextlib
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -114,7 +115,7 @@ class ComposeRun:
 
     def __init__(self, services: dict[str, Any]) -> None:
         self.services = services
-        self.folder = Path(tempfile.mkdtemp(prefix="fuseline-compose-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="compose-"))
         self.addresses: dict[str, str] = {}
         self.started: list[subprocess.Popen[bytes]] = []
         with socket.socket() as probe:
@@ -167,6 +168,7 @@ class ComposeRun:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, 9)
             process.wait(20)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _spawn(self, command: list[str], env: dict[str, str], log: Path) -> None:
         with log.open("wb") as output:

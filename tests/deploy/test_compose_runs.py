@@ -1,6 +1,5 @@
 """The services of docker-compose.yml work together, under their users, in the guide's order."""
 
-import shutil
 import signal
 from collections.abc import Iterator
 from typing import Any
@@ -19,7 +18,6 @@ PATIENCE_SECONDS = 100.0
 def compose(passwords: dict[str, str]) -> Iterator[ComposeRun]:
     with ComposeRun(load(passwords)["services"]) as made:
         yield made
-    shutil.rmtree(made.folder, ignore_errors=True)
 
 
 def test_what_it_starts_becomes_healthy_and_shows_the_demonstration(compose: ComposeRun) -> None:

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.faults.nursery import nursery
 from tests.ha.topology import ClusterTopology, SentinelTopology, Topology, closing
 from tests.servers import ServerMissingError
 
@@ -47,12 +46,3 @@ def cluster() -> Iterator[ClusterTopology]:
     with closing(made):
         asyncio.run(made.start())
         yield made
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _nursery() -> Iterator[None]:
-    """The process that forks workers ends with the run."""
-    yield
-    if nursery.cache_info().currsize:
-        nursery().close()
-        nursery.cache_clear()

@@ -79,6 +79,7 @@ def main() -> None:
         os._exit(1)
 
     listener = socket.socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     config = uvicorn.Config(mcp.streamable_http_app(), log_level="critical")

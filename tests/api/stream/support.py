@@ -65,6 +65,7 @@ async def streaming(
 
         app = Litestar([route], exception_handlers=HANDLERS, openapi_config=None)
         listener = socket.create_server(("127.0.0.1", 0))
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if send_buffer is not None:  # connections inherit it
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         config = uvicorn.Config(app, log_config=None, lifespan="off", access_log=False)

@@ -110,7 +110,14 @@ async def test_no_change_is_lost_doubled_or_out_of_order_whenever_the_connection
         running = [asyncio.create_task(witness.run()) for witness in witnesses]
         stop = asyncio.Event()
         changing = asyncio.create_task(_change(backend, agents, rng, stop))
-        await asyncio.sleep(2.0)  # the length of the load, not a wait for anything
+        await asyncio.sleep(2.0)  # the least length of the load, not a wait for anything
+        await eventually(
+            lambda: (
+                all(witness.connections > 5 for witness in witnesses)
+                or any(task.done() for task in running)
+            ),
+            60,
+        )
         stop.set()
         await changing
         for agent in agents:  # a last view that nothing follows

@@ -212,6 +212,7 @@ async def _events(answer: dict[str, Any]) -> AsyncIterator[str]:
 
 def main() -> None:
     listener = socket.socket()
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
     listener.bind(("127.0.0.1", 0))
     base = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(Server(base).app(), log_level="critical", timeout_graceful_shutdown=1)

@@ -3,7 +3,6 @@
 import contextlib
 import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,9 @@ def build_ui() -> None:
     """
     if BUILT.exists():
         return
-    with FileLock(Path(tempfile.gettempdir()) / f"fuseline-ui-{abs(hash(str(ROOT)))}.lock"):
+    lock = ROOT / "build" / "ui.lock"
+    lock.parent.mkdir(exist_ok=True)
+    with FileLock(lock):
         if BUILT.exists():
             return
         if shutil.which("npm") is None or shutil.which("make") is None:
