@@ -2,7 +2,7 @@
 const REST_MS = 150
 
 let lastMs = Number.NEGATIVE_INFINITY
-let timer: ReturnType<typeof setTimeout> | undefined
+let looking = false
 const waiting = new Set<() => void>()
 
 // Frames are scarce while the page scrolls: what can wait does.
@@ -20,14 +20,19 @@ export function isScrolling(): boolean {
 /** Calls `action` once, as soon as the page does not scroll any more; the answer takes it back. */
 export function whenAtRest(action: () => void): () => void {
   waiting.add(action)
-  timer ??= setTimeout(look, REST_MS)
+  lookLater()
   return () => waiting.delete(action)
 }
 
+function lookLater(): void {
+  if (!looking) setTimeout(look, REST_MS)
+  looking = true
+}
+
 function look(): void {
-  timer = undefined
+  looking = false
   if (isScrolling()) {
-    timer = setTimeout(look, REST_MS)
+    lookLater()
     return
   }
   const actions = [...waiting]

@@ -11,7 +11,7 @@ import { LastSeen } from "../components/state/LastSeen"
 import { ModeBadge } from "../components/state/ModeBadge"
 import { StateBadge } from "../components/state/StateBadge"
 import { TimeAgo } from "../components/state/TimeAgo"
-import { counted, duration } from "../lib/format"
+import { counted, duration, unbroken } from "../lib/format"
 import { LOOKS, shownOf } from "../lib/shown"
 import classes from "./AgentPage.module.css"
 
@@ -47,7 +47,9 @@ export function StatePanel({ agent }: { agent: string }) {
         )}
         {isOld && <LastSeen />}
       </div>
-      <p className={classes.why}>{row.problem ?? data?.why ?? LOOKS[shownOf(row)].meaning}</p>
+      <p className={classes.why}>
+        {row.problem ?? (data && unbroken(data.why)) ?? LOOKS[shownOf(row)].meaning}
+      </p>
       <Next row={row} />
       <Title order={2} mb="sm">
         {row.thresholds === null

@@ -1,11 +1,12 @@
 import { Badge, Table, Text } from "@mantine/core"
+import { DataCell, DataTable } from "../DataTable"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
-import classes from "./alerts.module.css"
 import { useDeliveries } from "./queries"
 
+const COLUMNS = ["Channel", "Told", "Result", "When"]
 const COLORS: Record<string, string> = { delivered: "teal", retrying: "yellow", failed: "red" }
 
 /** What was sent where, the newest first. */
@@ -29,39 +30,26 @@ export function Deliveries() {
     )
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard
-    <section className={classes.scroll} aria-label="Deliveries" tabIndex={0}>
-      <Table verticalSpacing="sm" miw={620}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Channel</Table.Th>
-            <Table.Th>Told</Table.Th>
-            <Table.Th>Result</Table.Th>
-            <Table.Th>When</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {deliveries.data.items.map((one) => (
-            <Table.Tr key={one.id}>
-              <Table.Td>{one.channel}</Table.Td>
-              <Table.Td>{one.event}</Table.Td>
-              <Table.Td>
-                <Badge variant="light" color={COLORS[one.result] ?? "gray"}>
-                  {one.result}
-                </Badge>
-                {one.error !== "" && (
-                  <Text size="sm" c="dimmed">
-                    {one.error} (attempt {one.attempt})
-                  </Text>
-                )}
-              </Table.Td>
-              <Table.Td>
-                <TimeAgo atMs={one.at_ms} />
-              </Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </section>
+    <DataTable label="Deliveries" columns={COLUMNS}>
+      {deliveries.data.items.map((one) => (
+        <Table.Tr key={one.id}>
+          <DataCell of="Channel">{one.channel}</DataCell>
+          <DataCell of="Told">{one.event}</DataCell>
+          <DataCell of="Result">
+            <Badge variant="light" color={COLORS[one.result] ?? "gray"}>
+              {one.result}
+            </Badge>
+            {one.error !== "" && (
+              <Text size="sm" c="dimmed">
+                {one.error} (attempt {one.attempt})
+              </Text>
+            )}
+          </DataCell>
+          <DataCell of="When">
+            <TimeAgo atMs={one.at_ms} />
+          </DataCell>
+        </Table.Tr>
+      ))}
+    </DataTable>
   )
 }

@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router"
 import { memo, Suspense } from "react"
 import { useCircuit } from "../../api/queries"
 import { useCircuitRow, useIsOld } from "../../api/useStream"
+import { unbroken } from "../../lib/format"
 import { lazily } from "../../lib/lazily"
 import { LOOKS, shownOf } from "../../lib/shown"
 import { LastSeen } from "../state/LastSeen"
@@ -42,7 +43,7 @@ export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string 
         </Suspense>
       </div>
       <p className={classes.why}>
-        {row.problem ?? data?.why ?? (
+        {row.problem ?? (data && unbroken(data.why)) ?? (
           <Skeleton component="span" display="block" h="1.1em" w="80%" />
         )}
       </p>
