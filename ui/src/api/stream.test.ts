@@ -91,6 +91,15 @@ describe("events", () => {
     expect(stream.table.get("a")?.epoch).toBe(3)
   })
 
+  it("are told also when there is no circuit yet", () => {
+    const all = vi.fn()
+    stream.onTable(all)
+    newest().say("snapshot", snapshot(), "1")
+    paint()
+    expect(stream.table.loaded).toBe(true)
+    expect(all).toHaveBeenCalledTimes(1)
+  })
+
   it("wait while the page scrolls, up to a quarter of a second", () => {
     newest().say("snapshot", snapshot(ROW), "1")
     paint()

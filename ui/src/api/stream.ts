@@ -97,9 +97,11 @@ export class CircuitStream {
   flush(): void {
     this.unschedule()
     this.flushedMs = performance.now()
+    const { loaded } = this.table
     for (const apply of this.waiting.splice(0)) apply()
     const { names, turns } = this.table.take()
-    if (names.size > 0 || turns.length > 0) {
+    // A first snapshot without circuits touches none, and yet ends the waiting.
+    if (names.size > 0 || turns.length > 0 || loaded !== this.table.loaded) {
       for (const name of names) for (const one of this.byName.get(name) ?? []) one()
       for (const one of this.all) one()
       if (turns.length > 0) for (const one of this.ofTurns) one(turns)

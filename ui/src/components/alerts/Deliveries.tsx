@@ -1,13 +1,20 @@
-import { Badge, Table, Text } from "@mantine/core"
+import { Table, Text } from "@mantine/core"
+import type { ComponentProps } from "react"
 import { DataCell, DataTable } from "../DataTable"
+import { FirstFew } from "../FirstFew"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
+import { Tag } from "../Tag"
 import { useDeliveries } from "./queries"
 
 const COLUMNS = ["Channel", "Told", "Result", "When"]
-const COLORS: Record<string, string> = { delivered: "teal", retrying: "yellow", failed: "red" }
+const TONES: Record<string, ComponentProps<typeof Tag>["tone"]> = {
+  delivered: "closed",
+  retrying: "half_open",
+  failed: "open",
+}
 
 /** What was sent where, the newest first. */
 export function Deliveries() {
@@ -30,26 +37,28 @@ export function Deliveries() {
     )
   }
   return (
-    <DataTable label="Deliveries" columns={COLUMNS}>
-      {deliveries.data.items.map((one) => (
-        <Table.Tr key={one.id}>
-          <DataCell of="Channel">{one.channel}</DataCell>
-          <DataCell of="Told">{one.event}</DataCell>
-          <DataCell of="Result">
-            <Badge variant="light" color={COLORS[one.result] ?? "gray"}>
-              {one.result}
-            </Badge>
-            {one.error !== "" && (
-              <Text size="sm" c="dimmed">
-                {one.error} (attempt {one.attempt})
-              </Text>
-            )}
-          </DataCell>
-          <DataCell of="When">
-            <TimeAgo atMs={one.at_ms} />
-          </DataCell>
-        </Table.Tr>
-      ))}
-    </DataTable>
+    <FirstFew items={deliveries.data.items}>
+      {(shown) => (
+        <DataTable label="Deliveries" columns={COLUMNS}>
+          {shown.map((one) => (
+            <Table.Tr key={one.id}>
+              <DataCell of="Channel">{one.channel}</DataCell>
+              <DataCell of="Told">{one.event}</DataCell>
+              <DataCell of="Result">
+                <Tag tone={TONES[one.result] ?? "off"}>{one.result}</Tag>
+                {one.error !== "" && (
+                  <Text size="sm" c="dimmed">
+                    {one.error} (attempt {one.attempt})
+                  </Text>
+                )}
+              </DataCell>
+              <DataCell of="When">
+                <TimeAgo atMs={one.at_ms} />
+              </DataCell>
+            </Table.Tr>
+          ))}
+        </DataTable>
+      )}
+    </FirstFew>
   )
 }

@@ -1,14 +1,16 @@
-import { Badge, Table, Text } from "@mantine/core"
+import { Table, Text } from "@mantine/core"
 import type { IncidentResponse } from "../../api/models"
 import { DataCell, DataTable } from "../DataTable"
+import { FirstFew } from "../FirstFew"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
+import { Tag } from "../Tag"
 import { useIncidents } from "./queries"
 import { SeverityBadge } from "./SeverityBadge"
 
-const COLUMNS = ["What", "Rule", "Since", "Over"]
+const COLUMNS = ["What", "Rule", "Since", "Ended"]
 const SILENCED: Record<string, string> = {
   no_channels: "the rule names no channel",
   cooldown: "within the cooldown",
@@ -41,11 +43,15 @@ export function Incidents({ agent }: Props) {
     )
   }
   return (
-    <DataTable label="Incidents" columns={COLUMNS}>
-      {incidents.data.items.map((incident) => (
-        <Row key={incident.id} incident={incident} />
-      ))}
-    </DataTable>
+    <FirstFew items={incidents.data.items}>
+      {(shown) => (
+        <DataTable label="Incidents" columns={COLUMNS}>
+          {shown.map((incident) => (
+            <Row key={incident.id} incident={incident} />
+          ))}
+        </DataTable>
+      )}
+    </FirstFew>
   )
 }
 
@@ -66,11 +72,9 @@ function Row({ incident }: { incident: IncidentResponse }) {
       <DataCell of="Since">
         <TimeAgo atMs={incident.opened_ms} />
       </DataCell>
-      <DataCell of="Over">
+      <DataCell of="Ended">
         {incident.resolved_ms === 0 ? (
-          <Badge variant="light" color="red">
-            open
-          </Badge>
+          <Tag tone="open">open</Tag>
         ) : (
           <TimeAgo atMs={incident.resolved_ms} />
         )}

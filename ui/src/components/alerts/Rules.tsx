@@ -1,4 +1,4 @@
-import { Badge, Button, Group, Stack, Table, Text } from "@mantine/core"
+import { Button, Group, Stack, Table, Text } from "@mantine/core"
 import { useState } from "react"
 import type { StoredChannel, StoredRule } from "../../api/models"
 import { useMay } from "../../api/queries"
@@ -7,6 +7,7 @@ import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
+import { Tag } from "../Tag"
 import classes from "./alerts.module.css"
 import { CONDITIONS, conditionText } from "./conditions"
 import { useChannels, useDeleteRule, useRules } from "./queries"
@@ -87,11 +88,7 @@ function RuleTable({ rules, may, onEdit }: TableProps) {
               <Group gap={6}>
                 <b>{stored.rule.name}</b>
                 <SeverityBadge severity={stored.rule.severity ?? "warning"} />
-                {stored.rule.enabled === false && (
-                  <Badge variant="light" color="gray">
-                    off
-                  </Badge>
-                )}
+                {stored.rule.enabled === false && <Tag tone="off">off</Tag>}
               </Group>
             </DataCell>
             <DataCell of="When">{conditionText(stored.rule.when)}</DataCell>

@@ -7,7 +7,7 @@ import { DataCell, DataTable } from "../DataTable"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { TimeAgo } from "../state/TimeAgo"
-import classes from "./tokens.module.css"
+import { Tag } from "../Tag"
 
 const COLUMNS = ["Name", "Role", "State", "Created", "Last used", "Expires", ""]
 
@@ -42,9 +42,7 @@ function Row({ token, onRevoke }: { token: TokenResponse; onRevoke: () => void }
       </DataCell>
       <DataCell of="Role">{token.role}</DataCell>
       <DataCell of="State">
-        <span className={classes.validity} data-valid={token.valid}>
-          {stateOf(token)}
-        </span>
+        <Tag tone={token.valid ? "closed" : "off"}>{stateOf(token)}</Tag>
       </DataCell>
       <DataCell of="Created">
         <TimeAgo atMs={millisOf(token.created_at)} />{" "}
