@@ -31,6 +31,7 @@ from tests.e2e.browser.shown import (
     UNUSED,
     Step,
     intercept,
+    release,
 )
 from tests.waiting import eventually
 
@@ -153,6 +154,7 @@ async def write_all(
                     continue
                 complaints += page.complaints  # type: ignore[attr-defined]
                 await page.screenshot(path=folder / f"{name}-{scheme}-{size['width']}.png")
+                await release()
                 await page.context.close()
     print(f"{len(pages) * len(SIZES) * 2} screenshots in {folder}, {complaints} complaints")
     return complaints

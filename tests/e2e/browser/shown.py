@@ -142,8 +142,17 @@ async def _offline(page: Page) -> None:
     await expect(page.get_by_text("The connection to the server is lost")).to_be_visible()
 
 
-async def _never(route: Route) -> None:
-    """Leaves a request without an answer."""
+_waiting: list[Route] = []
+
+
+async def _later(route: Route) -> None:
+    _waiting.append(route)
+
+
+async def release() -> None:
+    """Ends the requests that were left without an answer."""
+    while _waiting:
+        await _waiting.pop().abort()
 
 
 async def _refuse(route: Route) -> None:
@@ -160,7 +169,7 @@ REFUSED = {"agents-error": "**/api/v1/agents?*", "audit-error": f"**/circuits/{A
 async def intercept(page: Page, name: str) -> None:
     """Lets the requests of a page that shows how it waits, or fails, not come through."""
     if name in LATE:
-        await page.route(LATE[name], _never)
+        await page.route(LATE[name], _later)
     if name in REFUSED:
         await page.route(REFUSED[name], _refuse)
 
