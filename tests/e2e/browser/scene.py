@@ -11,7 +11,7 @@ PAGES = {
     "agents": "/agents",
     "new agent": "/agents/new",
     "overview": f"/agents/{AGENT}",
-    "timeline": f"/agents/{AGENT}/timeline?span=300000",
+    "timeline": f"/agents/{AGENT}/timeline?span=3600000",
     "settings": f"/agents/{AGENT}/settings",
     "what-if": f"/agents/{AGENT}/what-if",
     "alerts of the agent": f"/agents/{AGENT}/alerts",

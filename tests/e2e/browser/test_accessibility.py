@@ -51,7 +51,7 @@ async def test_axe_finds_nothing(visit: Opens, scene: None, name: str) -> None:
 
 
 async def test_axe_finds_nothing_in_what_opens(visit: Opens, scene: None) -> None:
-    page = await visit(f"/agents/{AGENT}/timeline?span=300000")
+    page = await visit(f"/agents/{AGENT}/timeline?span=3600000")
     happened = page.get_by_role("region", name="What happened").get_by_role("button")
     await happened.filter(has_text="failures in a row").first.click()
     await expect(page.get_by_role("region", name="Why this happened")).to_contain_text(

@@ -142,7 +142,8 @@ async def test_an_alert_rule_is_made_and_removed(visit: Opens, up: Up) -> None:
     await tab_to(page, dialog.get_by_role("button", name="Save the rule"))
     await page.keyboard.press("Enter")
     await expect(dialog).to_be_hidden()
-    row = page.get_by_role("row").filter(has_text="keys-rule")
+    rules = page.get_by_role("region", name="Rules", exact=True)
+    row = rules.get_by_role("row").filter(has_text="keys-rule")
     await expect(row).to_contain_text("not closed for 1 min 30 s")
     kept = await up.ask("GET", "/alerts/rules/keys-rule")
     assert kept["rule"]["when"] == {"kind": "open_longer", "for_seconds": 90}
