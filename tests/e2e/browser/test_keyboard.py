@@ -128,7 +128,7 @@ async def test_the_timeline_is_zoomed_and_explains(visit: Opens, up: Up, callers
 
 async def test_an_alert_rule_is_made_and_removed(visit: Opens, up: Up) -> None:
     page = await visit("/alerts")
-    await expect(page.get_by_role("heading", name="Rules")).to_be_visible()
+    await expect(page.get_by_role("heading", name="Rules", exact=True)).to_be_visible()
     await tab_to(page, page.get_by_role("button", name="New rule"))
     await page.keyboard.press("Enter")
     dialog = page.get_by_role("dialog")
