@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page, expect
 from fuseline.api.access.roles import Role
 from tests.e2e.browser.chromium import MissingError, build_ui, chromium, complaints_of
 from tests.e2e.browser.running_up import Callers, Up, callers_of, running_up
+from tests.e2e.browser.scene import make_scene
 
 # A machine that does other things too is slow; nothing waits longer than it has to.
 _PATIENCE_MS = 20_000
@@ -51,6 +52,12 @@ async def callers(up: Up) -> AsyncIterator[Callers]:
     """A worker beside it."""
     async with callers_of(up) as opened:
         yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def scene(up: Up, callers: Callers) -> None:
+    """Something to show on every page."""
+    await make_scene(up, callers)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

@@ -1,60 +1,18 @@
 """Every page against axe-core, in both themes, and on narrow screens."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, expect
 from playwright.async_api import TimeoutError as Late
 
 from fuseline.api.access.roles import Role
 from tests.e2e.browser.conftest import Opens
-from tests.e2e.browser.running_up import BAD, Callers, Up
+from tests.e2e.browser.scene import AGENT, PAGES, settled
 
-AGENT = "axe-agent"
-PAGES = {
-    "circuits": "/?by=tag",
-    "agents": "/agents",
-    "new agent": "/agents/new",
-    "overview": f"/agents/{AGENT}",
-    "timeline": f"/agents/{AGENT}/timeline?span=300000",
-    "settings": f"/agents/{AGENT}/settings",
-    "what-if": f"/agents/{AGENT}/what-if",
-    "alerts of the agent": f"/agents/{AGENT}/alerts",
-    "audit": f"/agents/{AGENT}/audit",
-    "alerts": "/alerts",
-    "tokens": "/tokens",
-    "about": "/about",
-    "login": "/login",
-    "not there": "/nowhere",
-    "no such agent": "/agents/gone",
-}
 FITS = "width => document.documentElement.scrollWidth <= width"
 WIDTHS = {"phone": 360, "zoomed to 200 %": 640}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def scene(up: Up, callers: Callers) -> AsyncIterator[None]:
-    """An agent with a history, open, and one that an operator holds."""
-    agent = await callers.agent()
-    await up.register(AGENT, agent, tags=["eu", "money"], description="Has everything to show.")
-    await callers.call(AGENT, 3)
-    tried = {"settings": {"failure_threshold": 2}, "reason": "to be seen"}
-    await up.ask("PUT", f"/circuits/{AGENT}/shadow", tried)
-    agent.manners = BAD
-    await callers.call(AGENT, 3)
-    await up.register("axe-held", None)
-    word = {"mode": "forced_closed", "reason": "tried", "expires_in_seconds": 600}
-    await up.ask("POST", "/circuits/axe-held/override", word)
-    yield
-
-
-async def settled(page: Page) -> None:
-    """Waits until a page shows what it is about."""
-    await expect(page.get_by_role("heading").first).to_be_visible()
-    await expect(page.locator("[aria-busy=true]")).to_have_count(0)
 
 
 async def no_violation(page: Page, what: str, **options: Any) -> None:
@@ -93,7 +51,7 @@ async def test_axe_finds_nothing(visit: Opens, scene: None, name: str) -> None:
 
 
 async def test_axe_finds_nothing_in_what_opens(visit: Opens, scene: None) -> None:
-    page = await visit(f"/agents/{AGENT}/timeline?span=300000")
+    page = await visit(f"/agents/{AGENT}/timeline?span=3600000")
     happened = page.get_by_role("region", name="What happened").get_by_role("button")
     await happened.filter(has_text="failures in a row").first.click()
     await expect(page.get_by_role("region", name="Why this happened")).to_contain_text(
@@ -112,3 +70,23 @@ async def test_axe_finds_nothing_in_what_opens(visit: Opens, scene: None) -> Non
     await page.keyboard.press("Control+k")
     await expect(page.get_by_role("textbox", name="Agent, page or action")).to_be_focused()
     await no_violation(page, "palette")
+
+
+async def test_axe_finds_nothing_in_forms_and_in_what_they_find(visit: Opens, scene: None) -> None:
+    page = await visit("/alerts")
+    await page.get_by_role("button", name="New rule").click()
+    await page.get_by_role("switch", name="Quiet hours").check(force=True)
+    await expect(page.get_by_role("textbox", name="Time zone")).to_be_visible()
+    await no_violation(page, "rule")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("button", name="New channel").click()
+    await expect(page.get_by_role("dialog")).to_contain_text("Key of the signature")
+    await no_violation(page, "channel")
+    await page.goto(f"/agents/{AGENT}/what-if")
+    await page.get_by_role("button", name="Find settings").click()
+    await expect(page.get_by_text("the cheapest at worst")).to_be_visible()
+    await expect(page.get_by_role("region", name="Shadow").get_by_role("row")).not_to_have_count(0)
+    await no_violation(page, "proposals and a shadow")
+    await page.emulate_media(color_scheme="dark")
+    await expect(page.locator("html")).to_have_attribute("data-mantine-color-scheme", "dark")
+    await no_violation(page, "proposals and a shadow, dark", runOnly=["color-contrast"])

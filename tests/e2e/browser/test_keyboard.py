@@ -124,3 +124,56 @@ async def test_the_timeline_is_zoomed_and_explains(visit: Opens, up: Up, callers
     await expect(page.get_by_role("button", name="Go live")).to_be_visible()
     await page.keyboard.press("End")
     await expect(page.get_by_role("button", name="Live", exact=True)).to_be_visible()
+
+
+async def test_an_alert_rule_is_made_and_removed(visit: Opens, up: Up) -> None:
+    page = await visit("/alerts")
+    await expect(page.get_by_role("heading", name="Rules", exact=True)).to_be_visible()
+    await tab_to(page, page.get_by_role("button", name="New rule"))
+    await page.keyboard.press("Enter")
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_role("textbox", name="Name")).to_be_focused()
+    await page.keyboard.type("keys-rule")
+    await tab_to(page, dialog.get_by_role("combobox", name="When"))
+    await page.keyboard.type("A circuit stays open")
+    await tab_to(page, dialog.get_by_role("textbox", name="For this long"))
+    await page.keyboard.press("Control+a")
+    await page.keyboard.type("90")
+    await tab_to(page, dialog.get_by_role("button", name="Save the rule"))
+    await page.keyboard.press("Enter")
+    await expect(dialog).to_be_hidden()
+    rules = page.get_by_role("region", name="Rules", exact=True)
+    row = rules.get_by_role("row").filter(has_text="keys-rule")
+    await expect(row).to_contain_text("not closed for 1 min 30 s")
+    kept = await up.ask("GET", "/alerts/rules/keys-rule")
+    assert kept["rule"]["when"] == {"kind": "open_longer", "for_seconds": 90}
+    await tab_to(page, page.get_by_role("button", name="Remove keys-rule"))
+    await page.keyboard.press("Enter")
+    await expect(row).to_have_count(0)
+
+
+async def test_other_settings_are_tried_proposed_and_run_as_a_shadow(
+    visit: Opens, up: Up, callers: Callers
+) -> None:
+    agent = await callers.agent()
+    await up.register("keys-what-if", agent)
+    agent.manners = BAD
+    await callers.call("keys-what-if", 2)
+    page = await visit("/agents/keys-what-if/what-if")
+    openings = page.get_by_role("row", name="Openings").first.get_by_role("cell")
+    await expect(openings).to_have_text(["0", "0"])
+    await tab_to(page, page.get_by_role("textbox", name="Failures in a row", exact=True))
+    await page.keyboard.type("2")
+    await expect(openings).to_have_text(["0", "1"])
+    shadow = page.get_by_role("region", name="Shadow")
+    await tab_to(page, shadow.get_by_role("textbox", name="Reason"))
+    await page.keyboard.type("by keys")
+    await tab_to(page, shadow.get_by_role("button", name="Run as shadow"))
+    await page.keyboard.press("Enter")
+    await expect(shadow).to_contain_text(": by keys")
+    found = await up.ask("GET", "/circuits/keys-what-if/shadow")
+    assert found["shadow"]["settings"] == {"failure_threshold": 2}
+    await tab_to(page, page.get_by_role("button", name="Find settings"))
+    await page.keyboard.press("Enter")
+    proposals = page.get_by_role("region", name="Proposals")
+    await expect(proposals.get_by_role("row", name="As recorded")).to_be_visible()

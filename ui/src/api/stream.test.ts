@@ -91,6 +91,35 @@ describe("events", () => {
     expect(stream.table.get("a")?.epoch).toBe(3)
   })
 
+  it("are told also when there is no circuit yet", () => {
+    const all = vi.fn()
+    stream.onTable(all)
+    newest().say("snapshot", snapshot(), "1")
+    paint()
+    expect(stream.table.loaded).toBe(true)
+    expect(all).toHaveBeenCalledTimes(1)
+  })
+
+  it("wait while the page scrolls, up to a quarter of a second", () => {
+    newest().say("snapshot", snapshot(ROW), "1")
+    paint()
+    const all = vi.fn()
+    stream.onTable(all)
+    // A second of scrolling, with a change in each of its sixty frames.
+    for (let frame = 0; frame < 60; frame += 1) {
+      window.dispatchEvent(new Event("scroll"))
+      const circuits = [{ ...ROW, epoch: frame }]
+      newest().say("changes", { now_ms: Date.now(), circuits, removed: [], left: [] }, "2")
+      vi.advanceTimersByTime(1_000 / 60)
+      paint()
+    }
+    expect(all.mock.calls.length).toBeGreaterThanOrEqual(3)
+    expect(all.mock.calls.length).toBeLessThanOrEqual(4)
+    vi.advanceTimersByTime(250)
+    paint()
+    expect(stream.table.get("a")?.epoch).toBe(59)
+  })
+
   it("do not wait for frames in a hidden tab", () => {
     vi.spyOn(document, "hidden", "get").mockReturnValue(true)
     newest().say("snapshot", snapshot(ROW), "1")

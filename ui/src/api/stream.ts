@@ -1,4 +1,5 @@
 import { noteServerTime } from "../lib/clock"
+import { isScrolling } from "../lib/scrolling"
 import { api } from "./client"
 import type { StreamChanges, StreamFigures, StreamHealth, StreamSnapshot } from "./models"
 import { CircuitTable, type Turn } from "./table"
@@ -7,6 +8,8 @@ const ADDRESS = "/api/v1/stream"
 // A stream is closed once an hour and at restarts, and is back at once: nobody need see that.
 const GRACE_MS = 1_500
 const STALE_MS = 10_000
+// While the page scrolls its frames belong to the scrolling: rows that change wait so long.
+const SCROLLING_MS = 250
 const RETRY_MS = [1_000, 2_000, 4_000, 8_000, 15_000, 30_000]
 
 export type ConnectionState = "connecting" | "live" | "reconnecting" | "stale"
@@ -21,7 +24,10 @@ export interface Connection {
 
 type Listener = () => void
 
-/** Follows `/api/v1/stream` and tells subscribers once a frame what is new. */
+/**
+ * Follows `/api/v1/stream` and tells subscribers once a frame what is new; while the page scrolls,
+ * four times a second.
+ */
 export class CircuitStream {
   readonly table = new CircuitTable()
   connection: Connection = {
@@ -33,6 +39,8 @@ export class CircuitStream {
   private lastId = ""
   private attempts = 0
   private frame: number | null = null
+  private flushTimer: ReturnType<typeof setTimeout> | null = null
+  private flushedMs = Number.NEGATIVE_INFINITY
   private dropTimers: ReturnType<typeof setTimeout>[] = []
   private retryTimer: ReturnType<typeof setTimeout> | undefined
   private readonly waiting: (() => void)[] = []
@@ -87,10 +95,13 @@ export class CircuitStream {
 
   /** Applies what has come, and tells it. */
   flush(): void {
-    this.frame = null
+    this.unschedule()
+    this.flushedMs = performance.now()
+    const { loaded } = this.table
     for (const apply of this.waiting.splice(0)) apply()
     const { names, turns } = this.table.take()
-    if (names.size > 0 || turns.length > 0) {
+    // A first snapshot without circuits touches none, and yet ends the waiting.
+    if (names.size > 0 || turns.length > 0 || loaded !== this.table.loaded) {
       for (const name of names) for (const one of this.byName.get(name) ?? []) one()
       for (const one of this.all) one()
       if (turns.length > 0) for (const one of this.ofTurns) one(turns)
@@ -130,10 +141,27 @@ export class CircuitStream {
   }
 
   private schedule(): void {
-    if (this.frame !== null) return
     // Frames stand still in a hidden tab; events must not pile up there.
-    if (document.hidden) this.flush()
-    else this.frame = requestAnimationFrame(() => this.flush())
+    if (document.hidden) {
+      this.flush()
+      return
+    }
+    if (this.frame !== null || this.flushTimer !== null) return
+    const wait = isScrolling() ? this.flushedMs + SCROLLING_MS - performance.now() : 0
+    if (wait > 0) this.flushTimer = setTimeout(() => this.flushNextFrame(), wait)
+    else this.flushNextFrame()
+  }
+
+  private flushNextFrame(): void {
+    this.flushTimer = null
+    this.frame = requestAnimationFrame(() => this.flush())
+  }
+
+  private unschedule(): void {
+    if (this.frame !== null) cancelAnimationFrame(this.frame)
+    this.frame = null
+    if (this.flushTimer !== null) clearTimeout(this.flushTimer)
+    this.flushTimer = null
   }
 
   private opened(): void {
@@ -170,8 +198,7 @@ export class CircuitStream {
   private close(): void {
     this.source?.close()
     this.source = null
-    if (this.frame !== null) cancelAnimationFrame(this.frame)
-    this.frame = null
+    this.unschedule()
   }
 
   private stopTimers(): void {

@@ -23,7 +23,7 @@ export function ConnectionDot() {
     <Tooltip label={MEANINGS[state]}>
       <span className={classes.connection} data-state={state}>
         <span className={classes.dot} />
-        {WORDS[state]}
+        <span className={classes.word}>{WORDS[state]}</span>
       </span>
     </Tooltip>
   )

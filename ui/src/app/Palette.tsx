@@ -42,6 +42,7 @@ export function Palette({ asked }: { asked: number }) {
       attributes={{ content: { "aria-label": "Go to" } }}
     >
       <Spotlight.Search
+        classNames={{ input: classes.paletteField ?? "" }}
         placeholder="Agent, page or action"
         aria-label="Agent, page or action"
         leftSection={<SearchIcon />}

@@ -7,10 +7,13 @@ import {
   counted,
   duration,
   exactBoth,
+  exactTime,
   millisOf,
   percent,
   perSecond,
   relativeTime,
+  unbroken,
+  utcDay,
 } from "./format"
 
 const plain = (text: string) => text.replaceAll("\u00a0", " ")
@@ -61,6 +64,10 @@ describe("relative times", () => {
   })
 
   it("stand beside the exact UTC time", () => {
+    expect(exactTime(Date.UTC(2026, 10, 24, 20, 45, 3))).toMatch(
+      /^2[45] Nov 2026, \d\d:\d\d:03 (UTC|GMT|[A-Z]{3,4}|GMT[+-])/,
+    )
+    expect(utcDay(Date.UTC(2026, 10, 24, 23, 59))).toBe("24 Nov 2026")
     expect(exactBoth(Date.UTC(2026, 10, 24, 20, 45, 3))).toContain("24 Nov 2026, 20:45:03 UTC")
   })
 })
@@ -95,5 +102,14 @@ describe("figures", () => {
     expect(millisOf(null)).toBeNull()
     expect(millisOf("no time")).toBeNull()
     expect(millisOf("1970-01-01T00:00:01+00:00")).toBe(1_000)
+  })
+})
+
+describe("a text of the API", () => {
+  it("keeps figures and their units together", () => {
+    expect(unbroken("open for 5 s; 40 % of 30 calls in 2 min 5 s")).toBe(
+      "open for 5\u00a0s; 40\u00a0% of 30 calls in 2\u00a0min 5\u00a0s",
+    )
+    expect(unbroken("2 shards, 3 deliveries")).toBe("2 shards, 3 deliveries")
   })
 })

@@ -96,14 +96,40 @@ const utc = new Intl.DateTimeFormat(LOCALE, {
 })
 const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" })
 
+const zoned = new Intl.DateTimeFormat(LOCALE, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  timeZoneName: "short",
+})
+const dayUtc = new Intl.DateTimeFormat(LOCALE, {
+  day: "numeric",
+  month: "short",
+  year: "numeric",
+  timeZone: "UTC",
+})
+
 /** Local time of day: "14:03". */
 export function timeOfDay(atMs: number): string {
   return clock.format(atMs)
 }
 
-/** The exact local time: "24 Nov 2026, 21:45:03". */
+/** The exact local time with its zone: "24 Nov 2026, 21:45:03 CET". */
 export function exactTime(atMs: number): string {
-  return local.format(atMs)
+  return zoned.format(atMs)
+}
+
+/** The day by UTC: "24 Nov 2026". */
+export function utcDay(atMs: number): string {
+  return dayUtc.format(atMs)
+}
+
+/** A text of the API, with what must not break: "open for 5 s". */
+export function unbroken(text: string): string {
+  return text.replace(/(\d) (ms|s|min|h|d|%)(?![\w%])/g, `$1${NBSP}$2`)
 }
 
 /** The exact local time and UTC, for a title. */

@@ -1,4 +1,4 @@
-import { Anchor, Group, Paper, Stack, Table, Text, Title } from "@mantine/core"
+import { Anchor, Code, Group, Paper, Stack, Table, Text, Title } from "@mantine/core"
 import type { ReactNode } from "react"
 import { ApiProblem } from "../api/problem"
 import { useReadiness, useVersion } from "../api/queries"
@@ -46,8 +46,8 @@ export function About() {
           <Anchor href="/api/v1/metrics">Figures for Prometheus</Anchor>
         </Group>
         <Text size="sm" c="dimmed">
-          Fuseline is free software under the Apache License 2.0. For a full check of a machine run
-          fuseline doctor there.
+          Fuseline is free software under the Apache License 2.0. For a full check of a machine run{" "}
+          <Code>fuseline doctor</Code> there.
         </Text>
       </Stack>
     </>
@@ -111,7 +111,7 @@ function Facts({ facts }: { facts: readonly (readonly [string, string])[] }) {
       <Table.Tbody>
         {facts.map(([name, value]) => (
           <Table.Tr key={name}>
-            <Table.Th w={200}>{name}</Table.Th>
+            <Table.Th w="40%">{name}</Table.Th>
             <Table.Td>{value}</Table.Td>
           </Table.Tr>
         ))}

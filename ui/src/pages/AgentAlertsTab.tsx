@@ -15,11 +15,11 @@ export function AgentAlertsTab() {
   const tags = agent.data?.data.tags ?? NO_TAGS
   return (
     <>
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Incidents
       </Title>
       <Incidents agent={name} />
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Rules over this agent
       </Title>
       <Rules agent={name} shows={(stored) => covers(stored, name, tags)} />

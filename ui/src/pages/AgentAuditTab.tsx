@@ -72,7 +72,7 @@ function AuditEntry({ entry: { item, changes, begun } }: { entry: Entry }) {
       <div className={classes.entryHead}>
         <Text fw={600}>{headOf(item, begun !== null)}</Text>
         {item.actor && <Text size="sm">by {item.actor}</Text>}
-        <Text size="sm" c="dimmed" ml="auto">
+        <Text size="sm" c="dimmed" className={classes.entryWhen ?? ""}>
           <TimeAgo atMs={item.at_ms} /> · {exactTime(item.at_ms)}
         </Text>
       </div>
@@ -91,7 +91,7 @@ function AuditEntry({ entry: { item, changes, begun } }: { entry: Entry }) {
         </Text>
       )}
       {changes.length > 0 && (
-        <table className={classes.diff}>
+        <table className={`${classes.diff} fl-cards`}>
           <thead>
             <tr>
               <th>Setting</th>
@@ -103,10 +103,10 @@ function AuditEntry({ entry: { item, changes, begun } }: { entry: Entry }) {
             {changes.map(({ field, before, after }) => (
               <tr key={field}>
                 <td>{nameOf(field)}</td>
-                <td className="fl-num">
+                <td className="fl-num" data-label="Before">
                   <del>{settingText(field, before)}</del>
                 </td>
-                <td className="fl-num">
+                <td className="fl-num" data-label="After">
                   <ins>{settingText(field, after)}</ins>
                 </td>
               </tr>

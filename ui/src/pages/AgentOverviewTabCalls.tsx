@@ -28,7 +28,7 @@ export function RecentCalls({ agent }: { agent: string }) {
           Nobody has called it yet; its calls will stand here as they end.
         </Text>
       ) : (
-        <div className={classes.scroll}>
+        <div className={`${classes.calls} fl-scroll`}>
           <Table verticalSpacing={4} fz="sm" miw={520}>
             <Table.Thead>
               <Table.Tr>

@@ -13,6 +13,7 @@ import { StateBadge } from "../components/state/StateBadge"
 import { TimeAgo } from "../components/state/TimeAgo"
 import { counted, duration } from "../lib/format"
 import { LOOKS, shownOf } from "../lib/shown"
+import { whyOf } from "../lib/why"
 import classes from "./AgentPage.module.css"
 
 /** The state, why, what comes next, and every figure beside its threshold. */
@@ -47,7 +48,7 @@ export function StatePanel({ agent }: { agent: string }) {
         )}
         {isOld && <LastSeen />}
       </div>
-      <p className={classes.why}>{row.problem ?? data?.why ?? LOOKS[shownOf(row)].meaning}</p>
+      <p className={classes.why}>{whyOf(row, data, isOld) ?? LOOKS[shownOf(row)].meaning}</p>
       <Next row={row} />
       <Title order={2} mb="sm">
         {row.thresholds === null

@@ -1,5 +1,6 @@
 import { Badge, Group, Title } from "@mantine/core"
-import { Link, Outlet, useParams } from "@tanstack/react-router"
+import { Link, Outlet, useLocation, useParams } from "@tanstack/react-router"
+import { useEffect, useRef } from "react"
 import { ApiProblem } from "../api/problem"
 import { useAgent, useCircuit } from "../api/queries"
 import { useCircuitRow } from "../api/useStream"
@@ -36,7 +37,7 @@ export function AgentPage() {
             <ModeBadge mode={row.mode} untilMs={row.mode_until_ms} />
           </>
         )}
-        <Group gap={6}>
+        <Group gap={6} className={classes.tags ?? ""}>
           {agent.data?.data.tags.map((tag) => (
             <Badge key={tag} variant="default" tt="none" fw={500}>
               {tag}
@@ -49,19 +50,7 @@ export function AgentPage() {
           </div>
         )}
       </div>
-      <nav className={classes.tabs} aria-label={`Views of ${name}`}>
-        {TABS.map(({ to, label }) => (
-          <Link
-            key={to}
-            to={to}
-            params={{ name }}
-            className={classes.tab}
-            activeOptions={{ exact: true, includeSearch: false }}
-          >
-            {label}
-          </Link>
-        ))}
-      </nav>
+      <Tabs name={name} />
       {isGone && (
         <div className={classes.notice} role="status">
           <WarningIcon />
@@ -73,5 +62,32 @@ export function AgentPage() {
       )}
       <Outlet />
     </>
+  )
+}
+
+function Tabs({ name }: { name: string }) {
+  const nav = useRef<HTMLElement>(null)
+  const { pathname } = useLocation()
+  // On a phone they are wider than the page: the one that is shown must be seen.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another path is another tab
+  useEffect(() => {
+    const active = nav.current?.querySelector<HTMLElement>("[data-status=active]")
+    if (!nav.current || !active) return
+    nav.current.scrollLeft = active.offsetLeft - (nav.current.clientWidth - active.offsetWidth) / 2
+  }, [pathname])
+  return (
+    <nav ref={nav} className={`${classes.tabs} fl-scroll`} aria-label={`Views of ${name}`}>
+      {TABS.map(({ to, label }) => (
+        <Link
+          key={to}
+          to={to}
+          params={{ name }}
+          className={classes.tab}
+          activeOptions={{ exact: true, includeSearch: false }}
+        >
+          {label}
+        </Link>
+      ))}
+    </nav>
   )
 }

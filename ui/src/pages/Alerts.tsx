@@ -19,19 +19,19 @@ export function Alerts() {
           Rules wait until a notifier runs: <Code>fuseline alerts run</Code>
         </Notice>
       )}
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Incidents
       </Title>
       <Incidents />
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Rules
       </Title>
       <Rules />
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Channels
       </Title>
       <Channels />
-      <Title order={2} size="h3" className={classes.heading}>
+      <Title order={2} size="h4" className={classes.heading}>
         Deliveries
       </Title>
       <Deliveries />

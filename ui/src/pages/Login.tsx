@@ -49,7 +49,7 @@ export function Login() {
               No token yet? Whoever runs the server makes one:
             </Text>
             <Code block className={classes.command}>
-              fuseline tokens create NAME --role operator
+              fuseline tokens create NAME <span className={classes.together}>--role operator</span>
             </Code>
             <Anchor size="sm" href="/api/v1/docs">
               The API's documentation

@@ -25,7 +25,7 @@ import type { AgentResponse, CircuitBreakerConfig } from "../types/agent"
 
 const RANGES = [
   { value: "-1h", label: "1 h" },
-  { value: "-1d", label: "1 d" },
+  { value: "-1d", label: "24 h" },
   { value: "-7d", label: "7 d" },
   { value: "-30d", label: "30 d" },
 ]

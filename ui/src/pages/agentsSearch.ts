@@ -7,12 +7,12 @@ export interface AgentsSearch {
 }
 
 export const AGENT_SORTS = {
-  name: "Name",
-  "-name": "Name, last first",
-  "-updated_at": "Changed last",
+  name: "By name",
+  "-name": "By name, last first",
+  "-updated_at": "Changed last first",
   updated_at: "Not changed for longest",
-  "-created_at": "Newest",
-  created_at: "Oldest",
+  "-created_at": "Newest first",
+  created_at: "Oldest first",
 } as const
 export type AgentsSort = keyof typeof AGENT_SORTS
 

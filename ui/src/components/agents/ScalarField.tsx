@@ -21,7 +21,11 @@ export function ScalarField(props: Props) {
   if (field.choices !== undefined) return <ChoiceField {...props} choices={field.choices} />
   const usual = defaultOf(field.path, defaults)
   const placeholder =
-    text === null ? "off" : usual === null ? "off" : usual === undefined ? "" : textOf(field, usual)
+    text === null || usual === null
+      ? "off"
+      : usual === undefined
+        ? (field.unset ?? "")
+        : textOf(field, usual)
   return (
     <div className={classes.field}>
       <TextInput
@@ -36,7 +40,9 @@ export function ScalarField(props: Props) {
         autoComplete="off"
         spellCheck={false}
         onChange={(event) => onChange(event.currentTarget.value)}
-        rightSection={field.unit && <span className={classes.unit}>{unitOf(field, text)}</span>}
+        rightSection={
+          field.unit && <span className={classes.unit}>{unitOf(field, text || placeholder)}</span>
+        }
         rightSectionWidth="auto"
         rightSectionPointerEvents="none"
       />

@@ -26,6 +26,8 @@ export interface Field {
   label: string
   bound: Bound
   unit?: Unit
+  /** What stands in grey where nothing is set and there is no default to show. */
+  unset?: string
   /** What the choices mean, by value. */
   choices?: Record<string, string>
 }
@@ -82,7 +84,7 @@ export const BREAKER_GROUPS: { title: string; fields: Field[] }[] = [
       {
         ...setting("when_unavailable", "While Redis is away"),
         choices: {
-          local: "Each worker by what it sees",
+          local: "Each worker decides",
           last_known: "Last known state stays",
           reject: "Refuse all calls",
         },
@@ -130,7 +132,7 @@ export const CONNECTION_FIELDS: Field[] = [
 function kept(name: keyof typeof RETENTION_SETTINGS_BOUNDS, label: string, unit: Unit): Field {
   // Null is no value of its own here: an empty field says the same.
   const { default: _none, ...bound } = { ...RETENTION_SETTINGS_BOUNDS[name], nullable: false }
-  return { path: `retention.${name}`, label, bound, unit }
+  return { path: `retention.${name}`, label, bound, unit, unset: "as for all agents" }
 }
 
 /** How long outcomes are kept. */

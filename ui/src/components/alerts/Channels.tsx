@@ -2,12 +2,15 @@ import { Button, Code, Group, Stack, Table, Text } from "@mantine/core"
 import { useState } from "react"
 import type { StoredChannel } from "../../api/models"
 import { useMay } from "../../api/queries"
+import { DataCell, DataTable } from "../DataTable"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import classes from "./alerts.module.css"
 import { ChannelForm } from "./ChannelForm"
 import { useChannels, useDeleteChannel, useTestChannel } from "./queries"
+
+const COLUMNS = ["Channel", "Kind", "Address", ""]
 
 /** Where notices go; each can be tried. */
 export function Channels() {
@@ -40,16 +43,11 @@ export function Channels() {
       ) : (
         <>
           <Group justify="flex-end">{add}</Group>
-          {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard */}
-          <section className={classes.scroll} aria-label="Channels" tabIndex={0}>
-            <Table verticalSpacing="sm" miw={560}>
-              <Table.Tbody>
-                {items.map((stored) => (
-                  <Row key={stored.channel.name} stored={stored} />
-                ))}
-              </Table.Tbody>
-            </Table>
-          </section>
+          <DataTable label="Channels" columns={COLUMNS}>
+            {items.map((stored) => (
+              <Row key={stored.channel.name} stored={stored} />
+            ))}
+          </DataTable>
         </>
       )}
       {creating && <ChannelForm onClose={() => setCreating(false)} />}
@@ -65,10 +63,12 @@ function Row({ stored: { channel, revision } }: { stored: StoredChannel }) {
   const { name, to } = channel
   return (
     <Table.Tr>
-      <Table.Td fw={550}>{name}</Table.Td>
-      <Table.Td>{to.kind}</Table.Td>
-      <Table.Td className={classes.url}>
-        <Code>{to.url}</Code>
+      <DataCell of="Channel">
+        <b>{name}</b>
+      </DataCell>
+      <DataCell of="Kind">{to.kind}</DataCell>
+      <DataCell of="Address">
+        <Code className={classes.url ?? ""}>{to.url}</Code>
         <div aria-live="polite">
           {test.data && (
             <Text size="sm">
@@ -79,9 +79,9 @@ function Row({ stored: { channel, revision } }: { stored: StoredChannel }) {
         </div>
         {test.error && <ErrorPanel error={test.error} title="The test was not sent" />}
         {remove.error && <ErrorPanel error={remove.error} title="The channel was not removed" />}
-      </Table.Td>
-      <Table.Td ta="right">
-        <Group gap={6} justify="flex-end" wrap="nowrap">
+      </DataCell>
+      <DataCell of="">
+        <Group gap={6} wrap="nowrap" className={classes.actions ?? ""}>
           {operator && (
             <Button
               size="compact-sm"
@@ -105,7 +105,7 @@ function Row({ stored: { channel, revision } }: { stored: StoredChannel }) {
             </Button>
           )}
         </Group>
-      </Table.Td>
+      </DataCell>
     </Table.Tr>
   )
 }

@@ -1,12 +1,20 @@
-import { Badge, Table, Text } from "@mantine/core"
+import { Table, Text } from "@mantine/core"
+import type { ComponentProps } from "react"
+import { DataCell, DataTable } from "../DataTable"
+import { FirstFew } from "../FirstFew"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
-import classes from "./alerts.module.css"
+import { Tag } from "../Tag"
 import { useDeliveries } from "./queries"
 
-const COLORS: Record<string, string> = { delivered: "teal", retrying: "yellow", failed: "red" }
+const COLUMNS = ["Channel", "Told", "Result", "When"]
+const TONES: Record<string, ComponentProps<typeof Tag>["tone"]> = {
+  delivered: "closed",
+  retrying: "half_open",
+  failed: "open",
+}
 
 /** What was sent where, the newest first. */
 export function Deliveries() {
@@ -29,39 +37,28 @@ export function Deliveries() {
     )
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard
-    <section className={classes.scroll} aria-label="Deliveries" tabIndex={0}>
-      <Table verticalSpacing="sm" miw={620}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Channel</Table.Th>
-            <Table.Th>Told</Table.Th>
-            <Table.Th>Result</Table.Th>
-            <Table.Th>When</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {deliveries.data.items.map((one) => (
+    <FirstFew items={deliveries.data.items}>
+      {(shown) => (
+        <DataTable label="Deliveries" columns={COLUMNS}>
+          {shown.map((one) => (
             <Table.Tr key={one.id}>
-              <Table.Td>{one.channel}</Table.Td>
-              <Table.Td>{one.event}</Table.Td>
-              <Table.Td>
-                <Badge variant="light" color={COLORS[one.result] ?? "gray"}>
-                  {one.result}
-                </Badge>
+              <DataCell of="Channel">{one.channel}</DataCell>
+              <DataCell of="Told">{one.event}</DataCell>
+              <DataCell of="Result">
+                <Tag tone={TONES[one.result] ?? "off"}>{one.result}</Tag>
                 {one.error !== "" && (
                   <Text size="sm" c="dimmed">
                     {one.error} (attempt {one.attempt})
                   </Text>
                 )}
-              </Table.Td>
-              <Table.Td>
+              </DataCell>
+              <DataCell of="When">
                 <TimeAgo atMs={one.at_ms} />
-              </Table.Td>
+              </DataCell>
             </Table.Tr>
           ))}
-        </Table.Tbody>
-      </Table>
-    </section>
+        </DataTable>
+      )}
+    </FirstFew>
   )
 }

@@ -1,13 +1,16 @@
-import { Badge, Table, Text } from "@mantine/core"
+import { Table, Text } from "@mantine/core"
 import type { IncidentResponse } from "../../api/models"
+import { DataCell, DataTable } from "../DataTable"
+import { FirstFew } from "../FirstFew"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
-import classes from "./alerts.module.css"
+import { Tag } from "../Tag"
 import { useIncidents } from "./queries"
 import { SeverityBadge } from "./SeverityBadge"
 
+const COLUMNS = ["What", "Rule", "Since", "Ended"]
 const SILENCED: Record<string, string> = {
   no_channels: "the rule names no channel",
   cooldown: "within the cooldown",
@@ -40,53 +43,42 @@ export function Incidents({ agent }: Props) {
     )
   }
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard
-    <section className={classes.scroll} aria-label="Incidents" tabIndex={0}>
-      <Table verticalSpacing="sm" miw={680}>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>What</Table.Th>
-            <Table.Th>Rule</Table.Th>
-            <Table.Th>Since</Table.Th>
-            <Table.Th>Over</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {incidents.data.items.map((incident) => (
+    <FirstFew items={incidents.data.items}>
+      {(shown) => (
+        <DataTable label="Incidents" columns={COLUMNS}>
+          {shown.map((incident) => (
             <Row key={incident.id} incident={incident} />
           ))}
-        </Table.Tbody>
-      </Table>
-    </section>
+        </DataTable>
+      )}
+    </FirstFew>
   )
 }
 
 function Row({ incident }: { incident: IncidentResponse }) {
   return (
     <Table.Tr>
-      <Table.Td>
+      <DataCell of="What">
         {incident.summary}
         {incident.silenced !== "" && (
           <Text size="sm" c="dimmed">
             Nobody was told: {SILENCED[incident.silenced] ?? incident.silenced}
           </Text>
         )}
-      </Table.Td>
-      <Table.Td>
+      </DataCell>
+      <DataCell of="Rule">
         {incident.rule} <SeverityBadge severity={incident.severity} />
-      </Table.Td>
-      <Table.Td>
+      </DataCell>
+      <DataCell of="Since">
         <TimeAgo atMs={incident.opened_ms} />
-      </Table.Td>
-      <Table.Td>
+      </DataCell>
+      <DataCell of="Ended">
         {incident.resolved_ms === 0 ? (
-          <Badge variant="light" color="red">
-            open
-          </Badge>
+          <Tag tone="open">open</Tag>
         ) : (
           <TimeAgo atMs={incident.resolved_ms} />
         )}
-      </Table.Td>
+      </DataCell>
     </Table.Tr>
   )
 }

@@ -1,11 +1,13 @@
-import { Badge, Button, Group, Stack, Table, Text } from "@mantine/core"
+import { Button, Group, Stack, Table, Text } from "@mantine/core"
 import { useState } from "react"
 import type { StoredChannel, StoredRule } from "../../api/models"
 import { useMay } from "../../api/queries"
+import { DataCell, DataTable } from "../DataTable"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { TimeAgo } from "../state/TimeAgo"
+import { Tag } from "../Tag"
 import classes from "./alerts.module.css"
 import { CONDITIONS, conditionText } from "./conditions"
 import { useChannels, useDeleteRule, useRules } from "./queries"
@@ -65,6 +67,7 @@ export function Rules({ agent, shows }: Props) {
   )
 }
 
+const COLUMNS = ["Rule", "When", "Agents", "Tells", "Changed", ""]
 const NO_CHANNELS: readonly StoredChannel[] = []
 
 interface TableProps {
@@ -78,74 +81,53 @@ function RuleTable({ rules, may, onEdit }: TableProps) {
   return (
     <>
       {remove.error && <ErrorPanel error={remove.error} title="The rule was not removed" />}
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard */}
-      <section className={classes.scroll} aria-label="Rules" tabIndex={0}>
-        <Table verticalSpacing="sm" miw={760}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Rule</Table.Th>
-              <Table.Th>When</Table.Th>
-              <Table.Th>Agents</Table.Th>
-              <Table.Th>Tells</Table.Th>
-              <Table.Th>Changed</Table.Th>
-              <Table.Th>
-                <span className="fl-hidden">Actions</span>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rules.map((stored) => (
-              <Table.Tr key={stored.rule.name}>
-                <Table.Td fw={550}>
-                  <Group gap={6}>
-                    {stored.rule.name}
-                    <SeverityBadge severity={stored.rule.severity ?? "warning"} />
-                    {stored.rule.enabled === false && (
-                      <Badge variant="light" color="gray">
-                        off
-                      </Badge>
-                    )}
-                  </Group>
-                </Table.Td>
-                <Table.Td>{conditionText(stored.rule.when)}</Table.Td>
-                <Table.Td>{scopeText(stored)}</Table.Td>
-                <Table.Td>{stored.rule.channels?.join(", ") || "nobody"}</Table.Td>
-                <Table.Td>
-                  <TimeAgo atMs={stored.updated_ms} />{" "}
-                  <Text span size="sm" c="dimmed">
-                    by {stored.updated_by}
-                  </Text>
-                </Table.Td>
-                <Table.Td ta="right">
-                  {may && (
-                    <Group gap={6} justify="flex-end" wrap="nowrap">
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        aria-label={`Change ${stored.rule.name}`}
-                        onClick={() => onEdit(stored)}
-                      >
-                        Change
-                      </Button>
-                      <Button
-                        size="compact-sm"
-                        variant="default"
-                        aria-label={`Remove ${stored.rule.name}`}
-                        loading={remove.isPending && remove.variables?.name === stored.rule.name}
-                        onClick={() =>
-                          remove.mutate({ name: stored.rule.name, revision: stored.revision })
-                        }
-                      >
-                        Remove
-                      </Button>
-                    </Group>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </section>
+      <DataTable label="Rules" columns={COLUMNS}>
+        {rules.map((stored) => (
+          <Table.Tr key={stored.rule.name}>
+            <DataCell of="Rule">
+              <Group gap={6}>
+                <b>{stored.rule.name}</b>
+                <SeverityBadge severity={stored.rule.severity ?? "warning"} />
+                {stored.rule.enabled === false && <Tag tone="off">off</Tag>}
+              </Group>
+            </DataCell>
+            <DataCell of="When">{conditionText(stored.rule.when)}</DataCell>
+            <DataCell of="Agents">{scopeText(stored)}</DataCell>
+            <DataCell of="Tells">{stored.rule.channels?.join(", ") || "nobody"}</DataCell>
+            <DataCell of="Changed">
+              <TimeAgo atMs={stored.updated_ms} />{" "}
+              <Text span size="sm" c="dimmed">
+                by {stored.updated_by}
+              </Text>
+            </DataCell>
+            <DataCell of="">
+              {may && (
+                <Group gap={6} wrap="nowrap" className={classes.actions ?? ""}>
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    aria-label={`Change ${stored.rule.name}`}
+                    onClick={() => onEdit(stored)}
+                  >
+                    Change
+                  </Button>
+                  <Button
+                    size="compact-sm"
+                    variant="default"
+                    aria-label={`Remove ${stored.rule.name}`}
+                    loading={remove.isPending && remove.variables?.name === stored.rule.name}
+                    onClick={() =>
+                      remove.mutate({ name: stored.rule.name, revision: stored.revision })
+                    }
+                  >
+                    Remove
+                  </Button>
+                </Group>
+              )}
+            </DataCell>
+          </Table.Tr>
+        ))}
+      </DataTable>
     </>
   )
 }

@@ -1,13 +1,9 @@
-import { Badge } from "@mantine/core"
 import type { Severity } from "../../api/models"
+import { Tag } from "../Tag"
 
-const COLORS: Record<Severity, string> = { info: "blue", warning: "orange", critical: "red" }
+const TONES = { info: "off", warning: "half_open", critical: "open" } as const
 
 /** How much it matters. */
 export function SeverityBadge({ severity }: { severity: Severity }) {
-  return (
-    <Badge variant="light" color={COLORS[severity]}>
-      {severity}
-    </Badge>
-  )
+  return <Tag tone={TONES[severity]}>{severity}</Tag>
 }

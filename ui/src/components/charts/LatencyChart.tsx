@@ -27,7 +27,7 @@ export function LatencyChart({ counts }: Props) {
       cursor: { y: false },
       legend: { show: false },
       scales: { x: { time: true }, y: { range: fromZero } },
-      axes: axesOf(colors, (ms) => duration(ms / 1_000)),
+      axes: axesOf(colors, (ms) => (ms === 0 ? "0" : duration(ms / 1_000))),
       series: [
         {},
         ...LINES.map(({ label, color, dash }) => ({

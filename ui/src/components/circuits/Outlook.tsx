@@ -22,5 +22,5 @@ export function Outlook({ row }: { row: CircuitSummary }) {
       </span>
     )
   }
-  return <span>Well again</span>
+  return <span>Closed again</span>
 }

@@ -5,6 +5,7 @@ import { useCircuit } from "../../api/queries"
 import { useCircuitRow, useIsOld } from "../../api/useStream"
 import { lazily } from "../../lib/lazily"
 import { LOOKS, shownOf } from "../../lib/shown"
+import { whyOf } from "../../lib/why"
 import { LastSeen } from "../state/LastSeen"
 import { StateBadge } from "../state/StateBadge"
 import { TimeAgo } from "../state/TimeAgo"
@@ -42,9 +43,7 @@ export const TroubleCard = memo(function TroubleCard({ agent }: { agent: string 
         </Suspense>
       </div>
       <p className={classes.why}>
-        {row.problem ?? data?.why ?? (
-          <Skeleton component="span" display="block" h="1.1em" w="80%" />
-        )}
+        {whyOf(row, data, isOld) ?? <Skeleton component="span" display="block" h="1.1em" w="80%" />}
       </p>
       <div className={classes.cardFigures}>
         <div className={classes.cardRules}>

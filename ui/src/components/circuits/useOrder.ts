@@ -1,5 +1,6 @@
 import { useEffect, useRef, useState } from "react"
 import { stream } from "../../api/stream"
+import { isScrolling, whenAtRest } from "../../lib/scrolling"
 import { type Filter, ordered } from "./order"
 
 const EVERY_MS = 1_000
@@ -10,14 +11,22 @@ interface Order {
   behind: boolean
 }
 
-/** The names to show, in order; put in order at most once a second, and not at all while `held`. */
+/**
+ * The names to show, in order; put in order at most once a second, and not at all while `held` or
+ * while the page scrolls: an eye that follows the rows would lose them, and the frames are needed.
+ */
 export function useOrder(filter: Filter, held: boolean): Order {
   const [order, setOrder] = useState<Order>(() => ({ names: now(filter), behind: false }))
   const applied = useRef(filter)
   const last = useRef(order.names)
   useEffect(() => {
     let timer: ReturnType<typeof setTimeout> | null = null
+    let takeBack = () => {}
     const update = () => {
+      if (isScrolling() && applied.current === filter) {
+        takeBack = whenAtRest(update)
+        return
+      }
       timer = null
       const names = now(filter, last.current)
       last.current = names
@@ -42,6 +51,7 @@ export function useOrder(filter: Filter, held: boolean): Order {
     return () => {
       stop()
       if (timer !== null) clearTimeout(timer)
+      takeBack()
     }
   }, [filter, held])
   return order

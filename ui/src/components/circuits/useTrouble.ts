@@ -1,6 +1,7 @@
 import { useEffect, useRef, useState } from "react"
 import type { CircuitSummary } from "../../api/models"
 import { stream } from "../../api/stream"
+import { isScrolling } from "../../lib/scrolling"
 
 // A circuit that closed stays a moment, so that one that flaps does not come and go.
 const LINGER_MS = 6_000
@@ -14,7 +15,7 @@ export function inTrouble(row: CircuitSummary): boolean {
 
 /**
  * The agents in trouble, the latest first; their order stays as long as they are there, and while
- * `held` nothing comes or goes.
+ * `held`, or while the page scrolls, nothing comes or goes.
  */
 export function useTrouble(held: boolean): string[] {
   const seen = useRef(new Map<string, { entered: number; last: number }>())
@@ -28,7 +29,7 @@ export function useTrouble(held: boolean): string[] {
         if (known) known.last = now
         else seen.current.set(row.agent, { entered: row.since_ms, last: now })
       }
-      if (held) return
+      if (held || isScrolling()) return
       for (const [name, { last }] of seen.current) {
         if (now - last > LINGER_MS || !stream.table.get(name)) seen.current.delete(name)
       }

@@ -2,7 +2,7 @@ import { Alert, Anchor, Collapse, Group, Stack, Text, Title } from "@mantine/cor
 import { useDisclosure } from "@mantine/hooks"
 import { useEffect, useRef } from "react"
 import type { Explanation } from "../../api/models"
-import { exactBoth, exactTime } from "../../lib/format"
+import { exactBoth, exactTime, unbroken } from "../../lib/format"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { StateBadge } from "../state/StateBadge"
@@ -91,7 +91,7 @@ function Explained({ explanation }: { explanation: Explanation }) {
       )}
       {opened_by && (
         <Text size="sm">
-          It had opened at {exactTime(opened_by.at_ms)}: {opened_by.why}
+          It had opened at {exactTime(opened_by.at_ms)}: {unbroken(opened_by.why ?? "")}
         </Text>
       )}
       {(events.length > 0 || events_total > 0) && (
@@ -131,7 +131,7 @@ function InForce({
   if (settings === null) {
     return (
       <Alert color="gray" p="xs">
-        The settings of then are not kept any more.
+        The settings of that time are not kept any more.
       </Alert>
     )
   }
@@ -160,5 +160,5 @@ function InForce({
 export function sentence(text: string): string {
   return text === ""
     ? ""
-    : `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`
+    : `${text.charAt(0).toUpperCase()}${unbroken(text.slice(1))}${/[.!?]$/.test(text) ? "" : "."}`
 }

@@ -1,6 +1,7 @@
 import { SegmentedControl, Text, Title } from "@mantine/core"
+import { useMediaQuery } from "@mantine/hooks"
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { useEffect, useMemo, useRef } from "react"
+import { useEffect, useLayoutEffect, useMemo, useRef } from "react"
 import type { TimelineItem } from "../../api/models"
 import { count, exactBoth } from "../../lib/format"
 import { ErrorPanel } from "../feedback/ErrorPanel"
@@ -15,6 +16,8 @@ import type { View } from "./view"
 import { detailOf, titleOf, tookWords } from "./words"
 
 const ROW_PX = 44
+// Two lines of detail below the rest.
+const ROW_NARROW_PX = 62
 
 interface Props {
   agent: string
@@ -39,13 +42,16 @@ export function ItemsList(props: Props) {
     return all.filter((item) => item.at_ms >= view.fromMs && item.at_ms <= view.toMs)
   }, [data, view])
   const box = useRef<HTMLElement>(null)
+  const height = useMediaQuery("(max-width: 40rem)") ? ROW_NARROW_PX : ROW_PX
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => box.current,
-    estimateSize: () => ROW_PX,
+    estimateSize: () => height,
     getItemKey: (index) => items[index]?.id ?? index,
     overscan: 8,
   })
+  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are of `height`
+  useLayoutEffect(() => rows.measure(), [rows, height])
   const shown = rows.getVirtualItems()
   const last = shown.at(-1)?.index ?? -1
   const wantsMore = hasNextPage && !isFetchingNextPage && last >= items.length - 10
@@ -91,7 +97,7 @@ export function ItemsList(props: Props) {
               return (
                 <li
                   key={row.key}
-                  style={{ transform: `translateY(${row.start}px)`, height: ROW_PX }}
+                  style={{ transform: `translateY(${row.start}px)`, height }}
                   aria-setsize={hasNextPage ? -1 : items.length}
                   aria-posinset={row.index + 1}
                 >

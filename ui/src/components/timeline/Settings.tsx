@@ -1,4 +1,5 @@
 import { duration, percent } from "../../lib/format"
+import { BREAKER, BY_PATH } from "../agents/fields"
 import { Facts } from "./Facts"
 
 /** All settings, each in a line. */
@@ -13,8 +14,10 @@ export function Settings({ settings }: { settings: Record<string, unknown> }) {
   )
 }
 
-/** The name of a setting in words. */
+/** The name of a setting in words, as the form has it. */
 export function nameOf(field: string): string {
+  const known = BY_PATH.get(`${BREAKER}.${field}`) ?? BY_PATH.get(field)
+  if (known !== undefined) return known.label
   const words = field.replace(/_seconds$/, "").replaceAll("_", " ")
   return words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -45,7 +45,7 @@ export function StateAtPanel({ agent, atMs, pinned, onUnpin }: Props) {
             it with <kbd>,</kbd> and <kbd>.</kbd>
           </Text>
         ) : (
-          <ErrorPanel error={error} title="The circuit of then could not be read" />
+          <ErrorPanel error={error} title="The circuit at that instant could not be read" />
         )
       ) : (
         <div className={classes.then} data-old={isPlaceholderData}>
@@ -90,7 +90,11 @@ export function StateAtLine({ agent, atMs }: Pick<Props, "agent" | "atMs">) {
   const [settledMs] = useDebouncedValue(atMs, WAIT_MS)
   const { data, isPlaceholderData } = useStateAt(agent, settledMs)
   if (data === undefined || settledMs === null || atMs === null) {
-    return <div className={classes.readout}>Point at an instant to see the circuit of then.</div>
+    return (
+      <div className={classes.readout}>
+        Point at an instant to see the circuit as it was. A mark with a figure stands for so many.
+      </div>
+    )
   }
   return (
     <div className={classes.readout} data-old={isPlaceholderData}>

@@ -1,5 +1,5 @@
 import type { TimelineItem } from "../../api/models"
-import { duration } from "../../lib/format"
+import { duration, unbroken } from "../../lib/format"
 import { LOOKS } from "../../lib/shown"
 
 const CALLS: Partial<Record<TimelineItem["kind"], string>> = {
@@ -42,7 +42,7 @@ export function titleOf(item: TimelineItem): string {
 
 /** What is to be known of it beside its title. */
 export function detailOf(item: TimelineItem): string {
-  if (item.why !== undefined) return item.why
+  if (item.why !== undefined) return unbroken(item.why)
   if (item.error !== undefined) return item.error
   if (item.kind === "failure") return item.failure_kind ?? ""
   return ""

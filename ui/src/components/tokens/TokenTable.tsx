@@ -3,10 +3,13 @@ import { useState } from "react"
 import type { TokenResponse } from "../../api/models"
 import { useRevokeToken } from "../../api/queries"
 import { millisOf } from "../../lib/format"
+import { DataCell, DataTable } from "../DataTable"
 import { Empty } from "../feedback/Empty"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { TimeAgo } from "../state/TimeAgo"
-import classes from "./tokens.module.css"
+import { Tag } from "../Tag"
+
+const COLUMNS = ["Name", "Role", "State", "Created", "Last used", "Expires", ""]
 
 /** All tokens, also those that are over. */
 export function TokenTable({ tokens }: { tokens: readonly TokenResponse[] }) {
@@ -21,29 +24,11 @@ export function TokenTable({ tokens }: { tokens: readonly TokenResponse[] }) {
   }
   return (
     <>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must take the keyboard */}
-      <section className={classes.scroll} aria-label="Tokens" tabIndex={0}>
-        <Table verticalSpacing="sm" miw={720}>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Name</Table.Th>
-              <Table.Th>Role</Table.Th>
-              <Table.Th>State</Table.Th>
-              <Table.Th>Created</Table.Th>
-              <Table.Th>Last used</Table.Th>
-              <Table.Th>Expires</Table.Th>
-              <Table.Th>
-                <span className="fl-hidden">Actions</span>
-              </Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {tokens.map((token) => (
-              <Row key={token.id} token={token} onRevoke={() => setLeaving(token)} />
-            ))}
-          </Table.Tbody>
-        </Table>
-      </section>
+      <DataTable label="Tokens" columns={COLUMNS}>
+        {tokens.map((token) => (
+          <Row key={token.id} token={token} onRevoke={() => setLeaving(token)} />
+        ))}
+      </DataTable>
       <Revoke token={leaving} onClose={() => setLeaving(null)} />
     </>
   )
@@ -52,26 +37,26 @@ export function TokenTable({ tokens }: { tokens: readonly TokenResponse[] }) {
 function Row({ token, onRevoke }: { token: TokenResponse; onRevoke: () => void }) {
   return (
     <Table.Tr>
-      <Table.Td fw={550}>{token.name}</Table.Td>
-      <Table.Td>{token.role}</Table.Td>
-      <Table.Td>
-        <span className={classes.validity} data-valid={token.valid}>
-          {stateOf(token)}
-        </span>
-      </Table.Td>
-      <Table.Td>
+      <DataCell of="Name">
+        <b>{token.name}</b>
+      </DataCell>
+      <DataCell of="Role">{token.role}</DataCell>
+      <DataCell of="State">
+        <Tag tone={token.valid ? "closed" : "off"}>{stateOf(token)}</Tag>
+      </DataCell>
+      <DataCell of="Created">
         <TimeAgo atMs={millisOf(token.created_at)} />{" "}
         <Text span size="sm" c="dimmed">
           by {token.created_by}
         </Text>
-      </Table.Td>
-      <Table.Td>
+      </DataCell>
+      <DataCell of="Last used">
         <TimeAgo atMs={millisOf(token.last_used_at)} />
-      </Table.Td>
-      <Table.Td>
+      </DataCell>
+      <DataCell of="Expires">
         <TimeAgo atMs={millisOf(token.expires_at)} />
-      </Table.Td>
-      <Table.Td ta="right">
+      </DataCell>
+      <DataCell of="">
         {token.valid && (
           <Button
             size="compact-sm"
@@ -82,7 +67,7 @@ function Row({ token, onRevoke }: { token: TokenResponse; onRevoke: () => void }
             Revoke
           </Button>
         )}
-      </Table.Td>
+      </DataCell>
     </Table.Tr>
   )
 }

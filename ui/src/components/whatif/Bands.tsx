@@ -77,7 +77,7 @@ export function Bands({ answer, name = "Proposed" }: { answer: WhatIf; name?: st
       <div className={classes.legend}>
         <span>{exactTime(since)}</span>
         <span>
-          <i className={classes.keyClosed} /> closed <i className={classes.keyHalfOpen} /> half open{" "}
+          <i className={classes.keyClosed} /> closed <i className={classes.keyHalfOpen} /> half-open{" "}
           <i className={classes.keyOpen} /> open
           {share > 0 && (
             <>

@@ -1,6 +1,6 @@
 import { VisuallyHidden } from "@mantine/core"
 import type { WhatIf, WhatIfAmount } from "../../api/models"
-import { count } from "../../lib/format"
+import { count, utcDay } from "../../lib/format"
 import classes from "./whatif.module.css"
 import { proposedText, timeText } from "./words"
 
@@ -44,8 +44,8 @@ function Days({ answer }: { answer: WhatIf }) {
   const cell = (amount: WhatIfAmount, text: (value: number) => string) =>
     `${text(amount.recorded)} → ${proposedText(amount, text)}`
   return (
-    <div className={classes.scroll}>
-      <table className={classes.figures}>
+    <div className="fl-scroll">
+      <table className={`${classes.figures} fl-cards`}>
         <caption>By day (UTC), recorded → proposed</caption>
         <thead>
           <tr>
@@ -60,9 +60,9 @@ function Days({ answer }: { answer: WhatIf }) {
         <tbody>
           {answer.days.map(({ from_ms, figures }) => (
             <tr key={from_ms}>
-              <th scope="row">{new Date(from_ms).toISOString().slice(0, 10)}</th>
-              {ROWS.map(({ name, text }) => (
-                <td key={name} className="fl-num">
+              <th scope="row">{utcDay(from_ms)}</th>
+              {ROWS.map(({ name, label, text }) => (
+                <td key={name} className="fl-num" data-label={label}>
                   {cell(figures[name], text)}
                 </td>
               ))}

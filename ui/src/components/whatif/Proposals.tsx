@@ -52,8 +52,8 @@ export function Proposals({ agent, since, onUse }: Props) {
       </Group>
       {error !== null && wanted && <ErrorPanel error={error} title="Nothing could be proposed" />}
       {data !== undefined && wanted && (
-        <div className={classes.scroll}>
-          <table className={classes.figures}>
+        <div className="fl-scroll">
+          <table className={`${classes.figures} fl-cards`}>
             <caption>
               Of {count(data.tried)} settings the cheapest at worst, on {count(data.events)} events
             </caption>
@@ -72,10 +72,16 @@ export function Proposals({ agent, since, onUse }: Props) {
               {withRecorded(data).map((one) => (
                 <tr key={JSON.stringify(one.settings)}>
                   <th scope="row">{settingsText(one)}</th>
-                  <td className="fl-num">{proposedText(one.figures.failures)}</td>
-                  <td className="fl-num">{proposedText(one.figures.good_refused)}</td>
-                  <td className="fl-num">{proposedText(one.figures.openings)}</td>
-                  <td>
+                  <td className="fl-num" data-label="Failures let through">
+                    {proposedText(one.figures.failures)}
+                  </td>
+                  <td className="fl-num" data-label="Good calls refused">
+                    {proposedText(one.figures.good_refused)}
+                  </td>
+                  <td className="fl-num" data-label="Openings">
+                    {proposedText(one.figures.openings)}
+                  </td>
+                  <td data-label="">
                     {Object.keys(one.settings).length > 0 && (
                       <Button size="compact-xs" variant="light" onClick={() => onUse(one.settings)}>
                         Try
