@@ -41,11 +41,11 @@ class Up:
         token: of an admin; None: the API asks nobody for one.
     """
 
-    def __init__(self, folder: Path, *arguments: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, **environ: str) -> None:
         self.url = ""
         self.token: str | None = None
         self.server_url = embedded_paths(folder / "data").url
-        self._env = environment(FUSELINE_DATA_DIR=str(folder / "data"))
+        self._env = environment(FUSELINE_DATA_DIR=str(folder / "data"), **environ)
         self._arguments = arguments
         self._output = folder / "up.out"
         self._port = 0
@@ -171,15 +171,18 @@ class Callers:
 
 
 @contextlib.asynccontextmanager
-async def running_up(folder: Path, *arguments: str, tokens: bool = False) -> AsyncIterator[Up]:
+async def running_up(
+    folder: Path, *arguments: str, tokens: bool = False, **environ: str
+) -> AsyncIterator[Up]:
     """Runs it.
 
     Args:
         folder: for its data.
         arguments: of `fuseline up`.
         tokens: whether the API asks for one.
+        environ: what its environment has besides.
     """
-    up = Up(folder, *arguments)
+    up = Up(folder, *arguments, **environ)
     try:
         if tokens:
             await asyncio.to_thread(up.make_token)
