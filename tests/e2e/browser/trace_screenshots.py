@@ -126,13 +126,19 @@ async def main(address: str, otlp: str) -> None:
         otlp: where it takes OTLP over gRPC.
     """
     await asyncio.to_thread(build_ui)
-    exporting = {"OTEL_EXPORTER_OTLP_ENDPOINT": otlp, "OTEL_METRICS_EXPORTER": "none"}
     with tempfile.TemporaryDirectory(prefix="fuseline-traces-") as data:
-        async with running_up(Path(data), "--demo", **exporting) as up:
+        async with running_up(
+            Path(data),
+            "--demo",
+            OTEL_EXPORTER_OTLP_ENDPOINT=otlp,
+            OTEL_METRICS_EXPORTER="none",
+        ) as up:
             await record(up)
         print("the demonstration has ended; its traces may still be arriving", flush=True)
-        linking = {"FUSELINE_API_TRACE_URL": f"{address}{TRACE_PATH}"}
-        async with running_up(Path(data), **linking) as up, chromium() as browser:
+        async with (
+            running_up(Path(data), FUSELINE_API_TRACE_URL=f"{address}{TRACE_PATH}") as up,
+            chromium() as browser,
+        ):
             context = await browser.new_context(
                 viewport=SIZE, color_scheme="light", reduced_motion="reduce"
             )
