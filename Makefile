@@ -1,7 +1,7 @@
 # Thin on purpose: each target is one command in an environment of its own, .venv.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots docs reference image-check dist sbom release-check audit
+.PHONY: help up test check fmt bench lock clean ui ui-check types screenshots trace-screenshots docs reference image-check dist sbom release-check audit
 
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -12,6 +12,9 @@ PYTEST_ARGS ?=
 SCREENSHOTS ?= build/screenshots
 # --docs writes those of the documentation anew.
 SCREENSHOTS_ARGS ?=
+# A viewer of traces that runs, and where it takes OTLP over gRPC.
+VIEWER ?= http://localhost:6006
+OTLP ?= http://localhost:4317
 # Two, however many cores there are: tests of faults need time to themselves.
 PYTEST_PARALLEL ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 DIST ?= dist
@@ -50,6 +53,9 @@ types: $(VENV)/.dev ui/node_modules/.package-lock.json ## Write docs/openapi.jso
 
 screenshots: $(VENV)/.dev $(UI) ## Every page of the web UI as PNG into $(SCREENSHOTS) (needs Node.js and Chromium)
 	$(BIN)/python -m tests.e2e.browser.screenshots $(SCREENSHOTS) $(SCREENSHOTS_ARGS)
+
+trace-screenshots: $(VENV)/.dev $(UI) ## The pictures of docs/telemetry.md anew, from the Phoenix at $(VIEWER)
+	$(BIN)/python -m tests.e2e.browser.trace_screenshots $(VIEWER) $(OTLP)
 
 docs: $(VENV)/.docs ## Build the documentation site into build/site; a broken link is an error
 	$(BIN)/python -m docs_tools build

@@ -54,7 +54,7 @@ def up(
         api = None if no_api else await prepare_api(backend, options, host, port)
         title = f"{backend.server} · namespace {backend.keys.namespace_name}"
         name = "Fuseline demo" if demo else "Fuseline"
-        notes = [] if api is None else [f"API {api.url}/api/v1/docs", api.notice]
+        notes = [] if api is None else [api.addresses, api.notice]
         view = LiveView(backend, options, f"{name} · {title}", [note for note in notes if note])
         with anyio.move_on_after(math.inf if limit is None else limit):
             await (_demo if demo else _plain)(backend, view, api)

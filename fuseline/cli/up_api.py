@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from importlib.resources import files
 
 import anyio
 from msgspec import Struct
@@ -34,6 +35,13 @@ class UpApi(Struct):
     local_mode: bool
     url: str
     notice: str
+
+    @property
+    def addresses(self) -> str:
+        """Where to look: the API's documentation, and the web UI if it is built."""
+        # Looked up here, because the module that serves it loads the web framework.
+        built = (files("fuseline.api") / "static" / "index.html").is_file()
+        return f"API {self.url}/api/v1/docs" + (f" · web UI {self.url}" if built else "")
 
     async def run(self) -> None:
         """Serves until cancelled."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.support import World, discard, environment, finish, run, start, stop, until
+from tests.cli.support import ROOT, World, discard, environment, finish, run, start, stop, until
 
 
 def leases(world: World) -> int:
@@ -93,7 +94,10 @@ def test_up_projects_and_shows_transitions_as_lines(world: World) -> None:
     process = world.start("up")
     until(lambda: leases(world) == 16)
     assert "Ctrl-C stops" in lines_of(process)[0]
-    assert lines_of(process)[0].startswith("API http://127.0.0.1:")
+    where = lines_of(process)[0]
+    built = (ROOT / "fuseline" / "api" / "static" / "index.html").exists()
+    pages = r" · web UI \1" if built else ""
+    assert re.fullmatch(rf"API (http://127\.0\.0\.1:\d+)/api/v1/docs{pages}", where.strip())
     assert "tokens are needed" in lines_of(process)[0]
     world.call("a", False, False, False)
     registered, opened = lines_of(process)[0], lines_of(process)[0]

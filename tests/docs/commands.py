@@ -9,6 +9,7 @@ from docs_tools.commands import commands as all_commands
 
 COMMANDS: dict[str, Any] = dict(all_commands())
 _ENDS = {"|", "||", "&&", ";", "&"}
+_FIGURE = re.compile(r"\d[\d,]*")
 _BEFORE = {"exec", "nohup", "sudo", "time"}
 
 
@@ -45,9 +46,17 @@ def _complete(text: str) -> bool:
     return True
 
 
-def matches(shown: str, printed: str) -> bool:
-    """Whether an output is as it is shown; `…` stands for anything."""
+def matches(shown: str, printed: str, *, any_figures: bool = False) -> bool:
+    """Whether an output is as it is shown; `…` stands for anything.
+
+    Args:
+        shown: by the page.
+        printed: by the command.
+        any_figures: whether each number stands for any other.
+    """
     parts = [re.escape(part) for part in _plain(shown).split("…")]
+    if any_figures:
+        parts = [_FIGURE.sub(lambda _: _FIGURE.pattern, part) for part in parts]
     return re.fullmatch(".*".join(parts), _plain(printed), re.DOTALL) is not None
 
 
