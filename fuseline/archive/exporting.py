@@ -7,7 +7,7 @@ an export of a namespace in use is one that could have been made with nobody usi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.removed import all_agents
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.readers import ReaderLease
 from fuseline.projections.tally import UNITS, parse_unit
@@ -106,33 +107,6 @@ async def entries_of(backend: Backend) -> int:
             commands += [("XLEN", agent.events), ("XLEN", agent.history)]
         total += sum(n for n in await backend.wire.call_many(commands) if isinstance(n, int))
     return total
-
-
-async def all_agents(backend: Backend) -> set[str]:
-    """All agents that have a log or a record, those that left the registry too."""
-    found: set[str] = set()
-    async for key in scan(backend, ":events:"):
-        found.update(backend.keys.names([key]))
-    for shard in backend.keys.shards:
-        found.update(backend.keys.names(await backend.wire.call("HKEYS", shard.agents)))
-    return found
-
-
-async def scan(backend: Backend, kind: str) -> AsyncIterator[bytes]:
-    """What stands behind `kind` in the names of the namespace's keys."""
-    name = backend.keys.namespace_name
-    for special in "\\*?[]":
-        name = name.replace(special, f"\\{special}")
-    for wire in await backend.wire.each():
-        cursor: bytes | str = "0"
-        while True:
-            cursor, keys = await wire.call(
-                "SCAN", cursor, "MATCH", f"{{{name}.*}}{kind}*", "COUNT", 1000
-            )
-            for key in keys:
-                yield key.partition(kind.encode())[2]
-            if cursor in (b"0", "0"):
-                break
 
 
 async def _tasks(backend: Backend, wire: Wire) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -11,7 +12,7 @@ import typer
 from rich.table import Table
 
 from fuseline.archive.archiving import SEGMENT_HOURS, Archiver, stop_archiving
-from fuseline.archive.exporting import all_agents, entries_of
+from fuseline.archive.exporting import entries_of
 from fuseline.archive.querying import MAX_ROWS, query
 from fuseline.archive.store import VARIABLE, Store
 from fuseline.cli import look
@@ -22,6 +23,8 @@ from fuseline.cli.times import DURATION_HELP, parse_duration
 from fuseline.core.errors import BackendError, ConfigError
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import all_agents, left_registry
 from fuseline.telemetry.logs import get_logger
 
 To = Annotated[
@@ -107,13 +110,18 @@ async def _follow(backend: Backend, archiver: Archiver, wait_hours: float) -> No
         try:
             await backend.learn_time()
             async for page in list_agents(backend):
-                done = await archiver.archive(page, wait_hours=wait_hours)
-                if done.segments:
-                    _log.info("archived", segments=done.segments, entries=done.entries)
+                await _pass(archiver, page, wait_hours)
+            await _pass(archiver, await left_registry(backend), wait_hours)
         except BackendError as error:
             _log.warning("archive_waits_for_server", error=str(error))
             pause = _RETRY_SECONDS
         await anyio.sleep(pause)
+
+
+async def _pass(archiver: Archiver, agents: Sequence[AgentKeys], wait_hours: float) -> None:
+    done = await archiver.archive(agents, wait_hours=wait_hours)
+    if done.segments:
+        _log.info("archived", segments=done.segments, entries=done.entries)
 
 
 def query_command(
