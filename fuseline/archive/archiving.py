@@ -168,7 +168,8 @@ class Archiver:
                     continue
                 raise ArchiveError(
                     f"agent {agent.name!r} is archived up to {events}, but the archive "
-                    f"{self._store.url} ends at {head.events}: is it another one?"
+                    f"{self._store.url} ends at {head.events}: is it another one? If the one of "
+                    "before is lost, `fuseline archive --forget` lets another begin"
                 )
 
     async def _sweep(self, agent: AgentKeys, head: Head) -> None:

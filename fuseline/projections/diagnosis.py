@@ -12,7 +12,7 @@ from fuseline.events.removed import left_registry
 from fuseline.events.wire import translate
 from fuseline.projections.agent_findings import key_types, lag, memory, set_aside
 from fuseline.projections.findings import Finding, Level
-from fuseline.projections.kept_findings import removed
+from fuseline.projections.kept_findings import archive, removed
 from fuseline.projections.server_findings import clock, functions, persistence, replication
 
 
@@ -50,6 +50,7 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
         yield await look(backend, agents + left)
     yield await memory(backend, agents)
     yield await removed(backend, left)
+    yield await archive(backend, agents + left)
 
 
 async def _leases(backend: Backend) -> list[Finding]:
