@@ -172,7 +172,11 @@ class Watch:
         busy = {one.subject for one in self.book.standing.values()}
         gone = await without_history(self._backend, self._wire, sorted(set(left) - busy))
         silent = await silent_machines(self._backend, self._wire, self._backend.clock.now_ms())
-        await self._ledger.write(self._ledger.forgets(gone, silent))
+        abouts = [about for about in self.book.told if about[1] in gone]
+        for about in abouts:
+            del self.book.told[about]
+        writes = [*self._ledger.forgets(gone, silent), *self._ledger.told(self.book, abouts)]
+        await self._ledger.write(writes)
         for name in gone:
             for known in (self.book.tracks, self.book.tags, self._next):
                 known.pop(name, None)

@@ -50,7 +50,8 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
         yield await look(backend, agents + left)
     yield await memory(backend, agents)
     yield await removed(backend, left)
-    yield await archive(backend, agents + left)
+    for finding in await archive(backend, agents + left):
+        yield finding
 
 
 async def _leases(backend: Backend) -> list[Finding]:

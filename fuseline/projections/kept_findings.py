@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fuseline.core.errors import BackendError
+from fuseline.core.retention import DAY_MS
 from fuseline.events.archived import load_forgotten, waiting_since
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
@@ -15,35 +16,39 @@ _WAITS_DAYS = 2.0
 """Entries that wait longer for the archive are told of; one is run at least once a day."""
 
 
-async def archive(backend: Backend, agents: list[AgentKeys]) -> Finding:
+async def archive(backend: Backend, agents: list[AgentKeys]) -> list[Finding]:
     """Whether what waits for the archive gets there; until then nothing of it is trimmed."""
     try:
         waiting = await waiting_since(backend, agents)
         given_up = await load_forgotten(backend)
     except BackendError as error:
-        return Finding("archive", Level.PROBLEM, str(error), "remove the foreign key")
-    past = ""
+        return [Finding("archive", Level.PROBLEM, str(error), "remove the foreign key")]
+    found = [_waiting(waiting, await backend.learn_time())]
     if given_up:
         last = given_up[-1]
-        past = f"; the one before was given up {iso(last.at_ms)} by {last.actor}: {last.reason}"
+        text = f"one was given up {iso(last.at_ms)} by {last.actor}: {last.reason}"
+        found.append(Finding("archive", Level.OK, text))
+    return found
+
+
+def _waiting(waiting: dict[str, int] | None, now_ms: int) -> Finding:
     if waiting is None:
-        return Finding("archive", Level.OK, f"nobody archives{past}")
-    now_ms = await backend.learn_time()
-    oldest_ms = min(waiting.values(), default=now_ms)
-    days = (now_ms - oldest_ms) / 86_400_000
-    if days > _WAITS_DAYS:
-        late = [name for name, at in waiting.items() if now_ms - at > _WAITS_DAYS * 86_400_000]
-        return Finding(
-            "archive",
-            Level.WARNING,
-            f"entries of {some(late)} wait for the archive, the oldest for {days:.0f} days; until "
-            f"they are there nothing from then on is trimmed{past}",
-            "run `fuseline archive`; `fuseline archive --off` if nobody is to archive any more, "
-            "`--forget` if the archive is lost",
-        )
-    late_seconds = max(0, now_ms - oldest_ms) / 1000
-    text = f"the oldest entry waits for {seconds(late_seconds)}" if waiting else "all is archived"
-    return Finding("archive", Level.OK, f"{text}{past}")
+        return Finding("archive", Level.OK, "nobody archives")
+    if not waiting:
+        return Finding("archive", Level.OK, "all is archived")
+    days = (now_ms - min(waiting.values())) / DAY_MS
+    if days <= _WAITS_DAYS:
+        text = f"the oldest entry waits for {seconds(max(0.0, days) * 86_400)}"
+        return Finding("archive", Level.OK, text)
+    late = [name for name, at_ms in waiting.items() if now_ms - at_ms > _WAITS_DAYS * DAY_MS]
+    return Finding(
+        "archive",
+        Level.WARNING,
+        f"entries of {some(late)} wait for the archive, the oldest for {days:.0f} days; until they "
+        "are there nothing from then on is trimmed",
+        "run `fuseline archive`; `fuseline archive --off` if nobody is to archive any more, "
+        "`--forget` if the archive is lost",
+    )
 
 
 async def removed(backend: Backend, left: list[AgentKeys]) -> Finding:

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.fold import fold_in_place
-from fuseline.core.retention import Retention
+from fuseline.core.retention import DAY_MS, Retention
 from fuseline.events.agents import decode_record, list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
@@ -33,7 +33,6 @@ from fuseline.projections.shadow_codec import copied, fold_beside
 from fuseline.projections.tally import UNITS
 from fuseline.telemetry.logs import get_logger
 
-DAY_MS = 86_400_000
 KEPT_CHANGES = 100
 """The newest entries of a history, which stay however old they are."""
 

@@ -53,6 +53,7 @@ async def test_agents_and_machines_that_are_gone_leave_nothing(
         return await marks() == {b"", b"stays"} and b"a-host-of-before" not in machines
 
     await eventually(forgotten)
+    assert await wire.call("HKEYS", keys.told) == [b"opened stays"]
     # What came of it stays, and one of that name that comes again is watched again.
     assert len(await alerts.incidents()) == 2
     await alerts.agent("goes")
