@@ -56,7 +56,7 @@ PASSED_ON: dict[str, str] = {
     "fuseline/cli/status.py:_watch": "the words of the error",
     "fuseline/cli/times.py:_clock": "caught, and told as a setting that is not allowed",
     "fuseline/cli/tokens.py:create.command": "told with a token that was made",
-    "fuseline/cli/transfer.py:export_command.command": "the notices, and counts that are no trouble",
+    "fuseline/cli/transfer.py:export_command.command": "the notices, and counts of no trouble",
     "fuseline/client/errors.py:ApiError.__str__": "title and detail of the API's problem",
     "fuseline/client/stream.py:EventStream._connect": "the words of the request's error",
     "fuseline/client/stream.py:EventStream._next": "the words of the transport's error",
