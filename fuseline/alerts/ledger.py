@@ -122,6 +122,11 @@ class Ledger:
         """How far the histories of agents are worked off."""
         return [("HSET", self.keys.marks, (name, _encode(track))) for name, track in tracks.items()]
 
+    def forgets(self, agents: Sequence[str], machines: Sequence[str]) -> list[Write]:
+        """Agents of which nothing is left, and machines that no notifier runs on any more."""
+        writes = ((self.keys.marks, agents), (self.keys.machines, machines))
+        return [("HDEL", key, names) for key, names in writes if names]
+
     def changes(self, changed: Iterable[Incident]) -> list[Write]:
         """Incidents that began or ended."""
         writes: list[Write] = []

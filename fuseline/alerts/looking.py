@@ -24,6 +24,7 @@ PAGE = 500
 
 _LAGGARDS = 20
 _MACHINE_MS = 30_000
+_SILENT_MS = 86_400_000
 _machines = msgspec.msgpack.Decoder(Machine)
 
 
@@ -80,6 +81,17 @@ async def first_tracks(
     return tracks
 
 
+async def without_history(backend: Backend, wire: Wire, names: Sequence[str]) -> list[str]:
+    """Those of some agents that have no history."""
+    gone: list[str] = []
+    for start in range(0, len(names), PAGE):
+        part = names[start : start + PAGE]
+        commands: list[Command] = [("EXISTS", backend.keys.agent(name).history) for name in part]
+        found = await _ask(wire, commands)
+        gone += [name for name, there in zip(part, found, strict=True) if not there]
+    return gone
+
+
 async def read_circuits(
     backend: Backend, wire: Wire, names: Sequence[str], now_ms: int
 ) -> dict[str, Circuit]:
@@ -119,12 +131,22 @@ async def read_lag(backend: Backend, wire: Wire, now_ms: int) -> tuple[int, str]
 
 async def read_machines(backend: Backend, wire: Wire, now_ms: int) -> dict[str, Machine]:
     """What notifiers have lately seen on their machines, by host."""
+    found = await _all_machines(backend, wire)
+    return {host: one for host, one in found.items() if now_ms - one.at_ms < _MACHINE_MS}
+
+
+async def silent_machines(backend: Backend, wire: Wire, now_ms: int) -> list[str]:
+    """Hosts of which no notifier has told anything for a day."""
+    found = await _all_machines(backend, wire)
+    return [host for host, one in found.items() if now_ms - one.at_ms > _SILENT_MS]
+
+
+async def _all_machines(backend: Backend, wire: Wire) -> dict[str, Machine]:
     flat = await wire.call("HGETALL", backend.keys.alerts.machines)
-    found = {
+    return {
         host.decode(): _machines.decode(raw)
         for host, raw in zip(flat[::2], flat[1::2], strict=True)
     }
-    return {host: one for host, one in found.items() if now_ms - one.at_ms < _MACHINE_MS}
 
 
 async def _ask(wire: Wire, commands: Sequence[Command]) -> list[Any]:

@@ -26,6 +26,8 @@ from fuseline.alerts.looking import (
     read_lag,
     read_machines,
     read_news,
+    silent_machines,
+    without_history,
 )
 from fuseline.alerts.model import Incident, Subject, Track
 from fuseline.alerts.planning import drop_orphans, plan
@@ -149,6 +151,7 @@ class Watch:
         if monotonic() - self._swept_at >= SWEEP_SECONDS:
             self._swept_at = monotonic()
             known = await all_names(self._backend, self._wire)
+            await self._forget(self.book.tracks.keys() - set(known) - set(names))
             names = list(dict.fromkeys([*names, *known, *self.book.tracks]))
         while names:
             part, names = names[:PAGE], names[PAGE:]
@@ -163,6 +166,20 @@ class Watch:
         for agent in due:
             changed += self._follow(agent, (), now_ms)
         await self._commit(changed, {}, courier)
+
+    async def _forget(self, left: Iterable[str]) -> None:
+        """Drops what is known of agents of which nothing is kept, and of machines long silent."""
+        busy = {one.subject for one in self.book.standing.values()}
+        gone = await without_history(self._backend, self._wire, sorted(set(left) - busy))
+        silent = await silent_machines(self._backend, self._wire, self._backend.clock.now_ms())
+        abouts = [about for about in self.book.told if about[1] in gone]
+        for about in abouts:
+            del self.book.told[about]
+        writes = [*self._ledger.forgets(gone, silent), *self._ledger.told(self.book, abouts)]
+        await self._ledger.write(writes)
+        for name in gone:
+            for known in (self.book.tracks, self.book.tags, self._next):
+                known.pop(name, None)
 
     async def _read(self, names: list[str], now_ms: int, courier: Courier) -> list[str]:
         """Works off the news of some agents; returns those that may have more."""

@@ -27,12 +27,17 @@ from fuseline.archive.chain import (
 )
 from fuseline.archive.store import ArchiveError, Store, TakenError
 from fuseline.archive.tables import to_parquet
+from fuseline.core.circuit import Circuit
+from fuseline.core.errors import BackendError
+from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.log import parse_entries
 from fuseline.events.older import RawEntry
-from fuseline.projections.origin import load_origin
-from fuseline.projections.replay import id_after
+from fuseline.projections.codec import decode_circuit, encode_circuit
+from fuseline.projections.origin import Origin, load_origin
+from fuseline.projections.replay import id_after, log_info, refold
 from fuseline.telemetry.logs import get_logger
 
 SEGMENT_ROWS = 50_000
@@ -61,6 +66,21 @@ class Archived(Struct):
     entries: int = 0
 
 
+class _Batch(Struct):
+    """The entries of the next segment, all of one day.
+
+    Attributes:
+        origin: where the kept log begins, if entries before these were trimmed and are lost.
+        trimmed: of these or, of a history, of others such entries are lost.
+        anew: see `Manifest`.
+    """
+
+    entries: list[RawEntry]
+    trimmed: bool = False
+    anew: bool = False
+    origin: Origin | None = None
+
+
 class Archiver:
     """Archives the agents of a namespace. Several may run; each segment is one's alone.
 
@@ -75,6 +95,7 @@ class Archiver:
         self._store = store
         self._rows = rows
         self._heads: dict[str, Head] = {}
+        self._circuits: dict[str, Circuit | None] = {}  # at the ends of chains; None: not known
         self._namespace = backend.keys.namespace_name
         self.done = Archived()
 
@@ -100,11 +121,10 @@ class Archiver:
         for agent in agents:
             head = self._heads.get(agent.name) or await self._open(agent)
             for kind in KINDS:
-                while (found := await self._next(agent, head, kind, wait_hours)) is not None:
-                    entries, trimmed = found
-                    head = await self._write(agent, head, kind, entries, trimmed=trimmed)
+                while (batch := await self._next(agent, head, kind, wait_hours)) is not None:
+                    head = await self._write(agent, head, kind, batch)
                     if on_entries is not None:
-                        on_entries(len(entries))
+                        on_entries(len(batch.entries))
             self._heads[agent.name] = head
         return Archived(self.done.segments - before.segments, self.done.entries - before.entries)
 
@@ -113,7 +133,21 @@ class Archiver:
         head = await load_head(self._store, self._namespace, agent.name)
         await self._catch_up(agent, head)
         await self._sweep(agent, head)
+        self._circuits[agent.name] = await self._circuit_at(agent, head)
         return head
+
+    async def _circuit_at(self, agent: AgentKeys, head: Head) -> Circuit | None:
+        """What the archived log comes to; None if neither the chain nor the server knows."""
+        if head.events == "0-0":
+            return initial()
+        try:
+            return decode_circuit(head.circuit)
+        except BackendError:
+            pass  # an earlier release wrote it, or a later one
+        if (await log_info(self._backend, agent)).missing:
+            return None  # the archive may hold what the log has lost
+        circuit = (await refold(self._backend, agent, head.events)).circuit
+        return circuit if circuit.checkpoint == head.events else None
 
     async def _catch_up(self, agent: AgentKeys, head: Head) -> None:
         """The position on the server is never beyond the chain, and soon where it ends."""
@@ -134,7 +168,8 @@ class Archiver:
                     continue
                 raise ArchiveError(
                     f"agent {agent.name!r} is archived up to {events}, but the archive "
-                    f"{self._store.url} ends at {head.events}: is it another one?"
+                    f"{self._store.url} ends at {head.events}: is it another one? If the one of "
+                    "before is lost, `fuseline archive --forget` lets another begin"
                 )
 
     async def _sweep(self, agent: AgentKeys, head: Head) -> None:
@@ -150,19 +185,15 @@ class Archiver:
 
     async def _next(
         self, agent: AgentKeys, head: Head, kind: str, wait_hours: float
-    ) -> tuple[list[RawEntry], bool] | None:
-        """The entries of the next segment, all of one day, and whether some before are lost."""
+    ) -> _Batch | None:
         after = getattr(head, kind)
-        # What a history has lost since it was archived is held; before that it is not known.
-        trimmed = after == "0-0" and kind == "history" and await self._lost_history(agent)
         end = "+"
         if kind == "events":
             checkpoint = await self._backend.wire.call("HGET", agent.circuit, "checkpoint")
             if checkpoint is None:
                 return None
             end = checkpoint.decode()
-            origin = await load_origin(self._backend, agent)
-            trimmed = origin.trimmed > 0 and (after == "0-0" or id_after(origin.at, after))
+        origin = await load_origin(self._backend, agent)
         entries: list[RawEntry] = []
         start = f"({after}"
         while len(entries) < self._rows:
@@ -183,15 +214,25 @@ class Archiver:
             waited_ms = self._backend.clock.now_ms() - parse_id(entries[0][0])[0]
             if waited_ms < wait_hours * 3_600_000:
                 return None
-        return own_day, trimmed
+        batch = _Batch(own_day)
+        if kind == "events" and origin.trimmed and (after == "0-0" or id_after(origin.at, after)):
+            batch.trimmed, batch.origin = True, origin
+        elif kind == "history" and after == "0-0":
+            # What a history has lost since it was archived is held; before that it is not known.
+            batch.trimmed = origin.history_ms > 0
+        elif after != "0-0" and not (origin.at if kind == "events" else origin.history_ms):
+            first = await self._backend.wire.call(
+                "XRANGE", getattr(agent, kind), "-", "+", "COUNT", 1
+            )
+            batch.anew = bool(first) and id_after(first[0][0].decode(), after)
+        return batch
 
-    async def _lost_history(self, agent: AgentKeys) -> bool:
-        return (await load_origin(self._backend, agent)).history_ms > 0
-
-    async def _write(
-        self, agent: AgentKeys, head: Head, kind: str, entries: list[RawEntry], *, trimmed: bool
-    ) -> Head:
+    async def _write(self, agent: AgentKeys, head: Head, kind: str, batch: _Batch) -> Head:
+        entries = batch.entries
         data = await anyio.to_thread.run_sync(to_parquet, kind, entries)
+        circuit = self._circuits[agent.name]
+        if kind == "events":
+            circuit = await anyio.to_thread.run_sync(_folded_on, circuit, batch)
         first, last = entries[0][0].decode(), entries[-1][0].decode()
         sha256 = digest(data)
         path = file_path(self._namespace, kind, agent.name, f"{first}_{last}_{sha256[:8]}")
@@ -208,9 +249,11 @@ class Archiver:
             after=getattr(head, kind),
             first=first,
             last=last,
-            trimmed=trimmed,
+            trimmed=batch.trimmed,
+            anew=batch.anew,
             events=last if kind == "events" else head.events,
             history=last if kind == "history" else head.history,
+            circuit=b"" if circuit is None else encode_circuit(circuit),
         )
         raw = encode_manifest(manifest)
         await self._store.put(path, data)
@@ -221,12 +264,29 @@ class Archiver:
             # Another archiver was quicker. What it has named stays, also if it is this very file.
             head = await load_head(self._store, self._namespace, agent.name)
             await self._catch_up(agent, head)
+            self._circuits[agent.name] = await self._circuit_at(agent, head)
             return head
         self.done.segments += 1
         self.done.entries += len(entries)
-        head = Head(manifest.number, digest(raw), manifest.events, manifest.history)
+        self._circuits[agent.name] = circuit
+        head = Head(
+            manifest.number, digest(raw), manifest.events, manifest.history, manifest.circuit
+        )
         await self._catch_up(agent, head)
         return head
+
+
+def _folded_on(circuit: Circuit | None, batch: _Batch) -> Circuit | None:
+    """The circuit after a batch of a log; the one before stays as it is."""
+    if batch.origin is not None:
+        circuit = batch.origin.circuit
+    elif batch.anew:
+        circuit = initial()
+    if circuit is None:
+        return None
+    circuit = circuit.copy()
+    fold_in_place(circuit, parse_entries(list(batch.entries)))
+    return circuit
 
 
 async def stop_archiving(backend: Backend) -> None:

@@ -15,6 +15,8 @@ from fuseline.archive.store import ArchiveError, Store, quoted, unquoted
 
 KINDS = ("events", "history")
 
+Encoded = bytes  # `Manifest` has a field of the type's name
+
 
 class Manifest(Struct, frozen=True, kw_only=True):
     """One archived segment: consecutive entries of an agent's log or history, of one UTC day.
@@ -25,7 +27,11 @@ class Manifest(Struct, frozen=True, kw_only=True):
         after: id after which the segment begins: the last one archived before, of this kind.
         first, last: ids of the first and last entry.
         trimmed: the log had been trimmed beyond what was archived: entries after `after` are lost.
+        anew: the log began anew: nothing was left of an agent that was removed, and one of its name
+            came. What was archived before is of the one that was.
         events, history: ids up to which all is archived with this segment.
+        circuit: what the log comes to at `events`, encoded as projections are; empty: not known, or
+            an earlier release wrote it.
     """
 
     version: int = 1
@@ -42,8 +48,10 @@ class Manifest(Struct, frozen=True, kw_only=True):
     first: str
     last: str
     trimmed: bool = False
+    anew: bool = False
     events: str
     history: str
+    circuit: Encoded = b""
 
     @property
     def position(self) -> str:
@@ -104,12 +112,14 @@ class Head(Struct):
         number: of the last manifest; 0: there is none.
         sha256: of it.
         events, history: ids up to which all is archived.
+        circuit: see `Manifest`.
     """
 
     number: int = 0
     sha256: str = ""
     events: str = "0-0"
     history: str = "0-0"
+    circuit: bytes = b""
 
     @property
     def position(self) -> str:
@@ -128,7 +138,7 @@ async def load_head(store: Store, namespace: str, agent: str) -> Head:
         return Head()
     raw = await store.get(paths[-1][0])
     last = read_manifest(paths[-1][0], raw)
-    return Head(last.number, digest(raw), last.events, last.history)
+    return Head(last.number, digest(raw), last.events, last.history, last.circuit)
 
 
 async def load_chain(store: Store, namespace: str, agent: str) -> list[tuple[Manifest, str]]:

@@ -7,7 +7,7 @@ an export of a namespace in use is one that could have been made with nobody usi
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.events.removed import all_agents
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.readers import ReaderLease
 from fuseline.projections.tally import UNITS, parse_unit
@@ -33,6 +34,21 @@ _FIELDS_AT_ONCE = 5000
 _KINDS = ("events", "circuit", "history")
 
 
+class LeftOut(Struct, frozen=True):
+    """What a namespace has that no export holds. Sessions and what alerts sent are not counted.
+
+    Attributes:
+        tasks: that wait or run.
+        dead_letters: tasks that were given up.
+        alert_rules, alert_channels: of its alerts.
+    """
+
+    tasks: int = 0
+    dead_letters: int = 0
+    alert_rules: int = 0
+    alert_channels: int = 0
+
+
 class Exported(Struct):
     """What an export holds.
 
@@ -40,14 +56,14 @@ class Exported(Struct):
         agents: how many.
         entries: of logs and histories.
         resumed: shards that an interrupted export had written before.
-        tasks: tasks of the namespace, which no export holds.
+        left_out: what the namespace has that no export holds.
         checksum: SHA-256 of the file.
     """
 
     agents: int = 0
     entries: int = 0
     resumed: int = 0
-    tasks: int = 0
+    left_out: LeftOut = LeftOut()
     checksum: str = ""
 
 
@@ -89,7 +105,7 @@ async def export(backend: Backend, path: Path, on_entries: OnEntries | None = No
             writer.sync()
         writer.write(["tokens", await wire.call("HGETALL", backend.keys.access.tokens)])
         done.checksum = writer.finish()
-        done.tasks = await _tasks(backend, wire)
+        done.left_out = await left_out(backend, wire)
     finally:
         writer.close()
         await backend.drop_wire(wire)
@@ -108,37 +124,34 @@ async def entries_of(backend: Backend) -> int:
     return total
 
 
-async def all_agents(backend: Backend) -> set[str]:
-    """All agents that have a log or a record, those that left the registry too."""
-    found: set[str] = set()
-    async for key in scan(backend, ":events:"):
-        found.update(backend.keys.names([key]))
-    for shard in backend.keys.shards:
-        found.update(backend.keys.names(await backend.wire.call("HKEYS", shard.agents)))
-    return found
+async def left_out(backend: Backend, wire: Wire | None = None) -> LeftOut:
+    """What an export made now would lack.
 
-
-async def scan(backend: Backend, kind: str) -> AsyncIterator[bytes]:
-    """What stands behind `kind` in the names of the namespace's keys."""
-    name = backend.keys.namespace_name
-    for special in "\\*?[]":
-        name = name.replace(special, f"\\{special}")
-    for wire in await backend.wire.each():
-        cursor: bytes | str = "0"
-        while True:
-            cursor, keys = await wire.call(
-                "SCAN", cursor, "MATCH", f"{{{name}.*}}{kind}*", "COUNT", 1000
-            )
-            for key in keys:
-                yield key.partition(kind.encode())[2]
-            if cursor in (b"0", "0"):
-                break
-
-
-async def _tasks(backend: Backend, wire: Wire) -> int:
-    commands: list[Command] = [("XLEN", queue) for queue in backend.keys.tasks.queues]
-    commands.append(("ZCARD", backend.keys.tasks.parked))
-    return sum(n for n in await wire.call_many(commands) if isinstance(n, int))
+    Raises:
+        BackendError: the server cannot say.
+    """
+    wire = wire or backend.wire
+    tasks, alerts = backend.keys.tasks, backend.keys.alerts
+    prefixes = ((tasks.holding, tasks.held_prefix), (tasks.deferring, tasks.deferred_prefix))
+    waiting: list[Command] = [
+        ("ZCARD", prefix + agent.decode())
+        for agents, prefix in prefixes
+        for agent in await wire.call("SMEMBERS", agents)
+    ]
+    # A task that runs stands in its queue until it ends.
+    queued: list[Command] = [("XLEN", queue) for queue in (*tasks.queues, tasks.handed)]
+    rest: list[Command] = [
+        ("XLEN", tasks.dead),
+        *(("HEXISTS", key, "") for key in (alerts.rules, alerts.channels)),
+        *(("HLEN", key) for key in (alerts.rules, alerts.channels)),
+    ]
+    replies = await wire.call_many([("ZCARD", tasks.parked), *queued, *waiting, *rest])
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+    *pending, dead, no_rule, no_channel, rules, channels = replies
+    # The empty name counts revisions.
+    return LeftOut(sum(pending), dead, rules - no_rule, channels - no_channel)
 
 
 class _Shard:

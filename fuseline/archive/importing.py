@@ -9,13 +9,14 @@ from typing import Any
 import anyio
 from msgspec import Struct
 
-from fuseline.archive.exporting import scan
 from fuseline.archive.file import ExportFileError, Record, read_records
 from fuseline.core.errors import ConfigError, FuselineError
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import scan
 from fuseline.events.wire import Command, Wire, translate
+from fuseline.projections.purging import note_removed
 
 OnBytes = Callable[[int], None]
 """Called with the number of bytes of the file done since the last time; for progress bars."""
@@ -194,7 +195,8 @@ class _Import:
         shard = self._backend.keys.shards[agent.shard]
         self._record, self._ends = record, {"events": log, "history": history}
         own = (agent.events, agent.circuit, agent.history, agent.probes, agent.counts, agent.origin)
-        await self._call([("HDEL", shard.agents, name), ("DEL", *own)])
+        gone: list[Command] = [("HDEL", key, name) for key in (shard.agents, shard.removed)]
+        await self._call([*gone, ("DEL", *own)])
         await self._hash(agent.circuit, circuit)
         await self._hash(agent.origin, origin)
         pairs = list(zip(probes[::2], probes[1::2], strict=True))
@@ -221,6 +223,8 @@ class _Import:
         if self._record is not None:
             commands.append(("HSET", shard.agents, agent.name, self._record))
         await self._call(commands)
+        if self._record is None:  # it had left the registry
+            await note_removed(self._backend, [agent], self._wire)
         mark = f"{_MARK}:agents"
         await self._call([("HSET", self._backend.keys.namespace, mark, self.done.agents)])
 

@@ -19,11 +19,13 @@ from fuseline.archive.chain import (
 from fuseline.archive.store import ArchiveError, Store
 from fuseline.archive.tables import from_parquet
 from fuseline.core.circuit import Circuit
+from fuseline.core.errors import BackendError
 from fuseline.core.fold import fold_in_place, initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.log import parse_entries
 from fuseline.events.older import RawEntry
+from fuseline.projections.codec import decode_circuit
 from fuseline.projections.origin import load_origin
 
 OnEntries = Callable[[int], None]
@@ -137,8 +139,9 @@ class _Proof:
         self._at = {"events": manifest.events, "history": manifest.history}
         if manifest.trimmed:
             self._gaps += 1
-            if manifest.kind == "events":
-                self._circuit = None
+        if manifest.kind == "events" and (manifest.trimmed or manifest.anew):
+            self._circuit = None if manifest.trimmed else initial()
+            self._folded = False
 
     async def _segment(self, manifest: Manifest) -> None:
         try:
@@ -165,21 +168,39 @@ class _Proof:
             self._on_entries(len(entries))
         if manifest.kind == "events":
             await self._fold(entries)
+            self._compare_circuit(manifest)
 
     async def _fold(self, entries: list[RawEntry]) -> None:
-        """Folds up to where the kept log begins, and compares there."""
-        if self._circuit is None or self._folded:
+        """Folds, and compares where the kept log begins."""
+        if self._circuit is None:
             return
         origin = await load_origin(self._backend, self._backend.keys.agent(self._name))
         parsed = parse_entries(list(entries))
         upto = [entry for entry in parsed if entry[:2] <= origin.position]
         fold_in_place(self._circuit, upto)
-        if origin.trimmed and self._circuit.position == origin.position:
+        if origin.trimmed and self._circuit.position == origin.position and not self._folded:
             self._folded = True
             if self._circuit != origin.circuit:
                 self._problems.append(
                     "the archive folds to another circuit than the kept log begins with"
                 )
+        fold_in_place(self._circuit, parsed[len(upto) :])
+
+    def _compare_circuit(self, manifest: Manifest) -> None:
+        """What a manifest says that the log comes to; after a gap that is where folding begins."""
+        if not manifest.circuit:
+            return
+        try:
+            told = decode_circuit(manifest.circuit)
+        except BackendError as error:
+            self._problems.append(f"the circuit of segment {manifest.number}: {error}")
+            return
+        if self._circuit is None:
+            self._circuit = told
+        elif self._circuit != told:
+            self._problems.append(
+                f"the archive folds to another circuit than its segment {manifest.number} says"
+            )
 
     async def _compare(self) -> None:
         """What the server takes for archived has to be there."""

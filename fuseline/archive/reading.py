@@ -19,10 +19,12 @@ from msgspec import Struct, field
 from fuseline.archive.chain import Manifest, digest, manifest_folder, read_manifest
 from fuseline.archive.store import VARIABLE, ArchiveError, Store
 from fuseline.archive.tables import from_parquet
-from fuseline.core.errors import ConfigError
+from fuseline.core.circuit import Circuit
+from fuseline.core.errors import BackendError, ConfigError
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.events.older import Id, RawEntry, Stream, id_before
+from fuseline.projections.codec import decode_circuit
 from fuseline.telemetry.logs import get_logger
 
 _LOOK_SECONDS = 60.0  # a chain that reaches far enough is taken for what it was so long
@@ -44,9 +46,9 @@ class _Chain(Struct):
     looked_at: float = float("-inf")
 
     def whole_tail(self, stream: Stream) -> list[Manifest]:
-        """The newest segments between which nothing was lost."""
+        """The newest segments between which nothing was lost, all of one life of the agent."""
         listed = [one for one in self.manifests if one.kind == stream]
-        gaps = [place for place, one in enumerate(listed) if one.trimmed]
+        gaps = [place for place, one in enumerate(listed) if one.trimmed or one.anew]
         return listed[gaps[-1] :] if gaps else listed
 
 
@@ -84,9 +86,20 @@ class ArchiveReader:
         tail = chain.whole_tail(stream)
         if not tail or parse_id(tail[-1].last) < _reach(stream, upto):
             return None
-        if tail[0].trimmed or tail[0].after != "0-0":
+        if tail[0].trimmed or (tail[0].after != "0-0" and not tail[0].anew):
             return id_before(parse_id(tail[0].first))
         return 0, 0
+
+    async def circuit(self, agent: AgentKeys, upto: Id) -> Circuit | None:
+        """See `events.older.Older`."""
+        chain = self._chains.get(agent.name)
+        for manifest in reversed(chain.whole_tail("events") if chain is not None else ()):
+            if manifest.circuit and parse_id(manifest.last) <= upto:
+                try:
+                    return decode_circuit(manifest.circuit)
+                except BackendError:
+                    continue  # a later release wrote it
+        return None
 
     async def entries(
         self, agent: AgentKeys, stream: Stream, low: Id, high: Id, count: int, *, newest_first: bool

@@ -20,10 +20,14 @@ EXTRA = "fuseline[archive]"
 VARIABLE = "FUSELINE_ARCHIVE_URL"
 """Names the archive in the environment."""
 
-_HASTY: dict[str, Any] = {
-    "client_options": {"connect_timeout": "3s", "timeout": "10s"},
-    "retry_config": {"max_retries": 1, "retry_timeout": timedelta(seconds=10)},
-}
+_HASTY_CLIENT = {"connect_timeout": "3s", "timeout": "10s"}
+_HASTY_RETRY: Any = {"max_retries": 1, "retry_timeout": timedelta(seconds=10)}
+# Options of the HTTP client that the environment may name, behind a prefix.
+_CLIENT_OPTIONS = (
+    *("allow_http", "allow_invalid_certificates"),
+    *("proxy_url", "proxy_ca_certificate", "proxy_excludes"),
+)
+_PREFIXES = {"s3": "AWS", "s3a": "AWS", "gs": "GOOGLE"}
 _SCHEMES = ("s3", "s3a", "gs", "az", "abfs", "abfss", "file", "https", "http")
 _ALLOWED = "a folder, or a URL like s3://bucket/path, gs://..., az://... or file:///path"
 
@@ -67,7 +71,7 @@ class Store:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._store: ObjectStore = LocalStore(str(self.folder))
             else:
-                self._store = from_url(url, **(_HASTY if hasty else {}))
+                self._store = from_url(url, **(_hasty(scheme) if hasty else {}))
         except Exception as error:
             raise ConfigError("archive", url, f"{_ALLOWED} ({_first_line(error)})") from error
 
@@ -147,6 +151,17 @@ def quoted(name: str) -> str:
 def unquoted(part: str) -> str:
     """The name that `quoted` took."""
     return unquote(part)
+
+
+def _hasty(scheme: str) -> dict[str, Any]:
+    """Options of a store that gives up early.
+
+    Options of the client that are given take the place of all that the environment names.
+    """
+    prefix = _PREFIXES.get(scheme, "AZURE")
+    named = {name: os.environ.get(f"{prefix}_{name.upper()}") for name in _CLIENT_OPTIONS}
+    given = {name: value for name, value in named.items() if value}
+    return {"client_options": given | _HASTY_CLIENT, "retry_config": _HASTY_RETRY}
 
 
 def _sync(path: Path) -> None:

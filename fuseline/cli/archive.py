@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import anyio
@@ -11,17 +13,23 @@ import typer
 from rich.table import Table
 
 from fuseline.archive.archiving import SEGMENT_HOURS, Archiver, stop_archiving
-from fuseline.archive.exporting import all_agents, entries_of
+from fuseline.archive.exporting import entries_of
 from fuseline.archive.querying import MAX_ROWS, query
 from fuseline.archive.store import VARIABLE, Store
 from fuseline.cli import look
+from fuseline.cli.exits import Exit
+from fuseline.cli.force import who_says
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.progress import counting
 from fuseline.cli.session import run, run_async
 from fuseline.cli.times import DURATION_HELP, parse_duration
 from fuseline.core.errors import BackendError, ConfigError
+from fuseline.core.texts import check_text
 from fuseline.events.agents import list_agents
+from fuseline.events.archived import forget_positions
 from fuseline.events.backend import Backend
+from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import all_agents, left_registry
 from fuseline.telemetry.logs import get_logger
 
 To = Annotated[
@@ -69,6 +77,23 @@ def archive(
         bool,
         typer.Option("--off", help="Nothing waits for the archive any more; it is trimmed as is."),
     ] = False,
+    forget: Annotated[
+        bool,
+        typer.Option(
+            "--forget", help="The archive is lost: as --off, and another one may begin. Asks first."
+        ),
+    ] = False,
+    reason: Annotated[
+        str | None,
+        typer.Option(
+            "--reason", "-r", help="With --forget: why; doctor shows it.", show_default=False
+        ),
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="With --forget: who says it; by default user@host.", show_default=False),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --forget: do not ask.")] = False,
 ) -> None:
     """Write logs and histories as Parquet, each entry once; from then on nothing is trimmed before.
 
@@ -76,11 +101,15 @@ def archive(
     --follow, or by a timer. It may be killed at any moment.
     """
 
-    async def command(backend: Backend) -> None:
+    async def command(backend: Backend) -> int:
+        if forget:
+            if follow or off or to:
+                raise ConfigError("forget", True, "none of --follow, --off and --to with it")
+            return await _forget(backend, options, reason, actor, sure=yes)
         if off:
             await stop_archiving(backend)
             look.console().print("Nothing waits for the archive any more.")
-            return
+            return Exit.OK
         wait_hours = parse_duration("wait", wait) / 3_600_000
         archiver = Archiver(backend, store_of(to))
         if follow:
@@ -96,9 +125,40 @@ def archive(
                 f"{done.segments} new segments.",
                 highlight=False,
             )
+        return Exit.OK
 
     level = LogLevel.INFO if follow else LogLevel.WARNING
     run(options, command, long_running=follow, log_default=level)
+
+
+async def _forget(
+    backend: Backend, options: Options, reason: str | None, actor: str | None, *, sure: bool
+) -> int:
+    why, who = check_text("reason", reason or ""), who_says(actor)
+    if not sure:
+        if not sys.stdin.isatty():
+            raise ConfigError("yes", None, "--yes, because there is nobody to ask")
+        question = (
+            f"What was trimmed from {backend.keys.namespace_name!r} and is in no archive is lost "
+            "then. Forget how far it is archived?"
+        )
+        try:
+            sure = typer.confirm(question, err=True)
+        except typer.Abort:  # no answer is none
+            sure = False
+        if not sure:
+            look.console(stderr=True).print("Nothing was changed.")
+            return Exit.FAILED
+    said = await forget_positions(backend, who, why)
+    if options.as_json:
+        look.print_json(msgspec.to_builtins(said))
+    else:
+        look.console().print(
+            f"Forgotten how far {look.agent_count(said.agents)} were archived; nothing waits for "
+            "the archive, and another one may begin.",
+            highlight=False,
+        )
+    return Exit.OK
 
 
 async def _follow(backend: Backend, archiver: Archiver, wait_hours: float) -> None:
@@ -107,13 +167,18 @@ async def _follow(backend: Backend, archiver: Archiver, wait_hours: float) -> No
         try:
             await backend.learn_time()
             async for page in list_agents(backend):
-                done = await archiver.archive(page, wait_hours=wait_hours)
-                if done.segments:
-                    _log.info("archived", segments=done.segments, entries=done.entries)
+                await _pass(archiver, page, wait_hours)
+            await _pass(archiver, await left_registry(backend), wait_hours)
         except BackendError as error:
             _log.warning("archive_waits_for_server", error=str(error))
             pause = _RETRY_SECONDS
         await anyio.sleep(pause)
+
+
+async def _pass(archiver: Archiver, agents: Sequence[AgentKeys], wait_hours: float) -> None:
+    done = await archiver.archive(agents, wait_hours=wait_hours)
+    if done.segments:
+        _log.info("archived", segments=done.segments, entries=done.entries)
 
 
 def query_command(

@@ -18,11 +18,14 @@ from fuseline.cli.force import default_actor
 from fuseline.cli.options import Options
 from fuseline.cli.progress import counting
 from fuseline.cli.session import run
+from fuseline.core.errors import BackendError
 from fuseline.core.texts import check_text
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import find_strays, left_registry
 from fuseline.projections.overview import overview
+from fuseline.projections.purging import note_removed
 from fuseline.projections.rebuild import Rebuild, rebuild
 from fuseline.projections.verify import Verification, verify
 
@@ -49,7 +52,7 @@ def verify_command(
     async def command(backend: Backend) -> int:
         if archive:
             return await verify_archive(options, backend, store_of(source), agent)
-        agents = await _agents(backend, agent)
+        agents = await _agents(backend, agent, removed=True)
         with counting("Verifying", await _events(backend, agents), options) as count:
             results = [await verify(backend, keys, count) for keys in agents]
         ok = all(result.ok for result in results)
@@ -76,7 +79,8 @@ def rebuild_command(
 ) -> None:
     """Fold the log again and store the result, beside a running projector.
 
-    Each agent is stored in one step or stays as it was, also when this is interrupted.
+    Each agent is stored in one step or stays as it was, also when this is interrupted. Without a
+    name it also notes removals that were written down nowhere, so that retention sees to them.
     """
 
     async def command(backend: Backend) -> int:
@@ -95,21 +99,39 @@ def rebuild_command(
                         incomplete=incomplete,
                         on_events=count,
                     )
+        strays = [] if agent is not None else await _noted(backend)
         ok = not any(result.problem for result in results)
         if options.as_json:
-            look.print_json({"ok": ok, "agents": [msgspec.to_builtins(r) for r in results]})
+            names = [keys.name for keys in strays]
+            documents = [msgspec.to_builtins(r) for r in results]
+            look.print_json({"ok": ok, "agents": documents, "noted_as_removed": names})
         else:
             _show_rebuilt(look.console(), results)
+            if strays:
+                some = look.agent_count(len(strays))
+                console = look.console()
+                console.print(f"{some} noted as removed: what is left goes by retention.")
         return Exit.OK if ok else Exit.FAILED
 
     run(options, command)
 
 
-async def _agents(backend: Backend, name: str | None) -> list[AgentKeys]:
+async def _noted(backend: Backend) -> list[AgentKeys]:
+    """Notes removals that were written down nowhere; returns whose."""
+    try:
+        strays = await find_strays(backend)
+    except BackendError as error:  # not every user may look for keys
+        look.console(stderr=True).print(look.notice(f"removals were not looked for: {error}"))
+        return []
+    await note_removed(backend, strays)
+    return strays
+
+
+async def _agents(backend: Backend, name: str | None, *, removed: bool = False) -> list[AgentKeys]:
     if name is not None:
         await overview(backend, [name])  # is there such an agent?
         return [backend.keys.agent(name)]
-    agents: list[AgentKeys] = []
+    agents = await left_registry(backend) if removed else []
     async for page in list_agents(backend):
         agents += page
     return sorted(agents, key=lambda keys: keys.name)

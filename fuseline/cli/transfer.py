@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from fuseline.archive.exporting import entries_of, export
+from fuseline.archive.exporting import LeftOut, entries_of, export, left_out
 from fuseline.archive.importing import import_file
 from fuseline.cli import look
 from fuseline.cli.options import Options
@@ -35,10 +35,16 @@ def export_command(
 ) -> None:
     """Write a whole namespace to a FILE: logs, circuits, histories, counts, agents, API tokens.
 
-    Beside running workers. Interrupted, it goes on when it is run again. Tasks are not part of it.
+    Beside running workers. Interrupted, it goes on when it is run again. Tasks, sessions and alerts
+    are not part of it: let workers end what waits before a namespace is moved.
     """
 
     async def command(backend: Backend) -> None:
+        if tasks := (await left_out(backend)).tasks:
+            # Now, so that whoever moves a namespace may stop here.
+            look.console(stderr=True).print(
+                look.notice(f"{tasks} tasks wait or run; they will not be in the file")
+            )
         with counting("Exporting", await entries_of(backend), options, "entries") as count:
             done = await _checked(file, export(backend, file, count))
         if options.as_json:
@@ -50,10 +56,20 @@ def export_command(
             f"\n  SHA-256 of its content: {done.checksum}",
             highlight=False,
         )
-        if done.tasks:
-            console.print(look.notice(f"{done.tasks} tasks that wait are not part of an export."))
+        console.print(look.notice(_left_out(done.left_out)))
 
     run(options, command)
+
+
+def _left_out(found: LeftOut) -> str:
+    tasks = f"{found.tasks} tasks that wait or run"
+    if found.tasks:
+        tasks += " (submit them anew, or export again when workers have ended them)"
+    dead = f"{found.dead_letters} dead letters"
+    alerts = f"{found.alert_rules} alert rules and {found.alert_channels} channels"
+    if found.alert_rules or found.alert_channels:
+        alerts += " (`fuseline alerts apply` takes them from a file)"
+    return f"Not in it: {tasks}, {dead}, {alerts}, incidents, sessions, how far it is archived."
 
 
 def import_command(

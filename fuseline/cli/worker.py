@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -25,6 +26,7 @@ from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run_async
 from fuseline.cli.times import parse_duration
 from fuseline.core.errors import ConfigError
+from fuseline.core.retention import Retention
 from fuseline.demo.process import end_with_stdin
 from fuseline.telemetry.logs import get_logger
 
@@ -81,6 +83,7 @@ def worker(
             lease_seconds=parse_duration("lease", lease) / 1000,
             drain_seconds=0.0 if drain.strip() == "0" else parse_duration("drain", drain) / 1000,
             result_ttl_seconds=parse_duration("keep", keep) / 1000,
+            dead_letter_days=Retention.from_env(os.environ).dead_letter_days,
         )
         handlers = load_handlers(application) if application is not None else Handlers()
         async with AsyncExitStack() as stack:

@@ -19,8 +19,11 @@ _MOST_DAYS = 36_500
 _PREFIX = "FUSELINE_RETENTION_"
 
 
+DAY_MS = 86_400_000
+
+
 class Retention(Struct, frozen=True, kw_only=True):
-    """What is kept of each agent; 0: for ever.
+    """What is kept: of each agent, and what ends by itself; 0: for ever.
 
     Attributes:
         outcome_days: age at which outcomes leave the log.
@@ -29,6 +32,8 @@ class Retention(Struct, frozen=True, kw_only=True):
         counts_days: age at which counts by minute and longer go; those of 10 s go with the log.
         producer_days: silence after which a producer's number is forgotten. Outcomes that still
             wait in its spool then may come twice.
+        dead_letter_days: age at which tasks that were given up go, when another one is.
+        token_days: time after its end at which an API token goes, when another one is made.
 
     Raises:
         ConfigError: naming the setting.
@@ -39,6 +44,8 @@ class Retention(Struct, frozen=True, kw_only=True):
     history_days: float = 400
     counts_days: float = 90
     producer_days: float = 30
+    dead_letter_days: float = 90
+    token_days: float = 30
 
     def __post_init__(self) -> None:
         for name in self.__struct_fields__:

@@ -163,13 +163,14 @@ async def configure(
 async def remove(
     backend: Backend, name: str, *, revision: int, actor: str, reason: str = ""
 ) -> None:
-    """Takes an agent out of the registry; its log and history stay.
+    """Takes an agent out of the registry; its log and history stay until they are trimmed.
 
     Raises:
         AgentNotFoundError, RevisionConflictError: see `change`.
     """
     event = AgentRemoved(revision + 1, actor, reason)
-    keys = _control_keys(backend, backend.keys.agent(name))
+    agent = backend.keys.agent(name)
+    keys = (*_control_keys(backend, agent), backend.keys.shards[agent.shard].removed)
     reply = await backend.fcall("remove", keys, (name, revision, encode_event(event)))
     _check(reply, name, revision)
 

@@ -55,7 +55,11 @@ class AgentKeys(NamedTuple):
 
 
 class ShardKeys(NamedTuple):
-    """The keys of one shard."""
+    """The keys of one shard.
+
+    `removed` is a hash: agent -> id of the event of its removal. One that is registered again is no
+    removed one, and leaves the hash with the next trim.
+    """
 
     shard: int
     feed: str
@@ -67,6 +71,7 @@ class ShardKeys(NamedTuple):
     agents: str
     archive: str
     readers: str
+    removed: str
 
 
 class TaskKeys(NamedTuple):
@@ -226,6 +231,7 @@ class Keys:
             f"{tag}:agents",
             f"{tag}:archive",
             f"{tag}:readers",
+            f"{tag}:removed",
         )
 
 

@@ -11,10 +11,21 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 7
+BUILD = 8
 
 _PARTS = (
-    *("prelude", "append", "probe", "commit", "tick", "control", "lease", "sweep", "retention"),
+    *(
+        "prelude",
+        "append",
+        "probe",
+        "commit",
+        "tick",
+        "control",
+        "lease",
+        "sweep",
+        "retention",
+        "removed",
+    ),
     *("tasks", "tasks_take", "tasks_settle", "tasks_tidy", "alerts"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
+from fuseline.core.circuit import Circuit
 from fuseline.events.keys import AgentKeys
 
 Stream = Literal["events", "history"]
@@ -24,6 +25,13 @@ class Older(Protocol):
         """The id after which every entry up to `upto` is there; (0, 0): from the first there was.
 
         None: nothing that ends at `upto` is there, or the place is out of reach.
+        """
+
+    async def circuit(self, agent: AgentKeys, upto: Id) -> Circuit | None:
+        """The newest circuit that is kept there for a place up to `upto`; a copy of one's own.
+
+        Its checkpoint is the place; entries after it are there. None: none is kept. To be asked
+        after `begin`.
         """
 
     async def entries(

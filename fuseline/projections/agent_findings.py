@@ -13,13 +13,12 @@ from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.explain import seconds
-from fuseline.projections.findings import Finding, Level
+from fuseline.projections.findings import Finding, Level, some
 
 _LAG_WARNING_SECONDS = 1.0
 _LAG_PROBLEM_SECONDS = 5.0
 _SAMPLE = 50
 _COUNTED_EVENTS = 10_000
-_NAMED = 3
 
 
 async def key_types(backend: Backend, agents: list[AgentKeys]) -> Finding:
@@ -48,7 +47,7 @@ async def key_types(backend: Backend, agents: list[AgentKeys]) -> Finding:
         return Finding(
             "keys",
             Level.PROBLEM,
-            f"keys of another type: {_some(wrong)}",
+            f"keys of another type: {some(wrong)}",
             "another program writes to this namespace: rename its keys, or choose another "
             "FUSELINE_NAMESPACE; then `fuseline rebuild`",
         )
@@ -74,7 +73,7 @@ async def lag(backend: Backend, agents: list[AgentKeys]) -> Finding:
         return Finding(
             "lag",
             Level.PROBLEM,
-            f"the log of {_some(ahead)} has lost events that were folded",
+            f"the log of {some(ahead)} has lost events that were folded",
             "`fuseline rebuild`; a projector does it by itself within 30 s",
         )
     events, oldest_ms = 0, 0
@@ -117,13 +116,13 @@ async def set_aside(backend: Backend, agents: list[AgentKeys]) -> Finding:
                 events += circuit.set_aside
                 with_events.append(agent.name)
     if unreadable:
-        text = f"the projection of {_some(unreadable)} cannot be read"
+        text = f"the projection of {some(unreadable)} cannot be read"
         return Finding("projections", Level.PROBLEM, text, "`fuseline rebuild`")
     if events:
         return Finding(
             "set aside",
             Level.WARNING,
-            f"{events} unreadable events of {_some(with_events)}",
+            f"{events} unreadable events of {some(with_events)}",
             "see `fuseline timeline AGENT --kinds set_aside`; something else writes to these "
             "streams",
         )
@@ -157,8 +156,3 @@ def _text(reply: Any) -> str:
 
 def _size(size: float) -> str:
     return f"{size / 1024:.1f} KiB" if size < 1 << 20 else f"{size / (1 << 20):.1f} MiB"
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _NAMED
-    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

@@ -8,9 +8,11 @@ from fuseline.core.errors import BackendError
 from fuseline.events.agents import list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import left_registry
 from fuseline.events.wire import translate
 from fuseline.projections.agent_findings import key_types, lag, memory, set_aside
 from fuseline.projections.findings import Finding, Level
+from fuseline.projections.kept_findings import archive, removed
 from fuseline.projections.server_findings import clock, functions, persistence, replication
 
 
@@ -35,6 +37,7 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
     try:
         async for page in list_agents(backend):
             agents += page
+        left = await left_registry(backend)
     except BackendError as error:
         yield Finding("agents", Level.PROBLEM, str(error), "remove the foreign key")
         return
@@ -43,8 +46,12 @@ async def diagnose(backend: Backend) -> AsyncIterator[Finding]:
     yield Finding(
         "agents", Level.OK, f"{len(agents)} registered in namespace {name!r}, {shards} shards"
     )
-    for look in (key_types, lag, set_aside, memory):
-        yield await look(backend, agents)
+    for look in (key_types, lag, set_aside):
+        yield await look(backend, agents + left)
+    yield await memory(backend, agents)
+    yield await removed(backend, left)
+    for finding in await archive(backend, agents + left):
+        yield finding
 
 
 async def _leases(backend: Backend) -> list[Finding]:

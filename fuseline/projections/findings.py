@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+_NAMED = 3
+
 
 class Level(StrEnum):
     """How a finding stands."""
@@ -29,3 +31,9 @@ class Finding(Struct, frozen=True):
     level: Level
     text: str
     fix: str = ""
+
+
+def some(names: list[str]) -> str:
+    """The first few of some names."""
+    rest = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {rest} more" if rest > 0 else "")

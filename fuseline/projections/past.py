@@ -9,6 +9,7 @@ from fuseline.core.circuit import Circuit, CircuitState, ConfigApplied, ModeChan
 from fuseline.core.fold import advance, initial
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import MAX_SEQ
 from fuseline.events.streams import older_begin
 from fuseline.projections.explain import config_of
 from fuseline.projections.history import changes, last_change
@@ -58,8 +59,9 @@ async def state_at(
     info = await log_info(backend, agent)
     origin = await load_origin(backend, agent)
     if origin.trimmed and at_ms < origin.position[0]:
-        if await older_begin(backend, agent) == (0, 0):
-            return await _folded(backend, agent, at_ms, info.missing, on_events)
+        known = await _known_before(backend, agent, at_ms)
+        if known is not None:
+            return await _folded(backend, agent, known, at_ms, info.missing, on_events)
         circuit, _ = advance(await _told(backend, agent, at_ms), at_ms)
         missing = info.missing + origin.trimmed
         return StateAt(name, circuit, at_ms, 0, missing, origin.position[0])
@@ -73,11 +75,24 @@ async def state_at(
     return StateAt(name, circuit.at(at_ms), at_ms, replay.events, info.missing, trimmed_ms)
 
 
+async def _known_before(backend: Backend, agent: AgentKeys, at_ms: int) -> Circuit | None:
+    """A circuit from which a trimmed moment can be folded; None: only the history tells of it."""
+    begin = await older_begin(backend, agent)
+    if begin is None or backend.older is None:
+        return None
+    circuit = await backend.older.circuit(agent, (at_ms, MAX_SEQ))
+    return initial() if circuit is None and begin == (0, 0) else circuit
+
+
 async def _folded(
-    backend: Backend, agent: AgentKeys, at_ms: int, missing: int, on_events: OnEvents | None
+    backend: Backend,
+    agent: AgentKeys,
+    circuit: Circuit,
+    at_ms: int,
+    missing: int,
+    on_events: OnEvents | None,
 ) -> StateAt:
-    """From the first entry there ever was, trimmed ones too."""
-    circuit = initial()
+    """From a circuit before the moment, over trimmed entries too."""
     events = await fold_rest(backend, agent, circuit, str(at_ms), on_events)
     circuit, _ = advance(circuit, at_ms)
     return StateAt(agent.name, circuit.at(at_ms), at_ms, events, missing)

@@ -154,7 +154,9 @@ class Projector:
             await anyio.sleep(TRIM_SECONDS)
             for shard in list(self._shards.values()):
                 try:
-                    await self._trimmer.trim_shard(shard.keys, shard.token)
+                    done = await self._trimmer.trim_shard(shard.keys, shard.token)
+                    for name in done.removed:
+                        shard.forget(name)
                 except LostLeaseError:
                     continue  # the other tasks find out
                 except BackendError as error:

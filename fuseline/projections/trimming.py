@@ -15,23 +15,24 @@ from msgspec import Struct
 
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.core.fold import fold_in_place
-from fuseline.core.retention import Retention
+from fuseline.core.retention import DAY_MS, Retention
 from fuseline.events.agents import decode_record, list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
 from fuseline.events.log import Entry, parse_entries
+from fuseline.events.removed import list_removed
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.leases import LostLeaseError
 from fuseline.projections.origin import Origin, decode_origin, origin_command
 from fuseline.projections.producers import forget_silent
+from fuseline.projections.purging import purge
 from fuseline.projections.replay import LogInfo, info_of
 from fuseline.projections.rollups import unit_field
 from fuseline.projections.shadow_codec import copied, fold_beside
 from fuseline.projections.tally import UNITS
 from fuseline.telemetry.logs import get_logger
 
-DAY_MS = 86_400_000
 KEPT_CHANGES = 100
 """The newest entries of a history, which stay however old they are."""
 
@@ -54,12 +55,14 @@ class Trimmed(Struct):
         changes: of histories.
         counts: units of counts.
         producers: numbers of producers that were silent for long.
+        removed: names of agents that were removed long ago, and of which nothing is left now.
     """
 
     entries: int = 0
     changes: int = 0
     counts: int = 0
     producers: int = 0
+    removed: list[str] = []
 
 
 class Trimmer:
@@ -98,6 +101,7 @@ class Trimmer:
             done.producers += await forget_silent(
                 self._backend, shard, token, before_ms, self._wire
             )
+        await self._trim_removed(shard, token, now_ms, done)
         if done != Trimmed():
             _log.debug(
                 "trimmed",
@@ -106,8 +110,29 @@ class Trimmer:
                 changes=done.changes,
                 counts=done.counts,
                 producers=done.producers,
+                removed=len(done.removed),
             )
         return done
+
+    async def _trim_removed(self, shard: ShardKeys, token: int, now_ms: int, done: Trimmed) -> None:
+        """Trims what is left of removed agents; in the end nothing of them stays."""
+        days = self.retention.history_days
+        before_ms = now_ms - int(days * DAY_MS) if days else 0
+        try:
+            async for page in list_removed(self._backend, [shard], self._wire):
+                for start in range(0, len(page), _AGENTS_AT_ONCE):
+                    agents = page[start : start + _AGENTS_AT_ONCE]
+                    await self._trim_agents(shard, token, agents, now_ms, done)
+                    done.removed += await purge(
+                        self._backend, shard, token, agents, before_ms, self._wire
+                    )
+        except LostLeaseError:
+            raise
+        except BackendError as error:
+            # Another program's key, or a user of earlier rules: the others are trimmed meanwhile.
+            if shard.removed not in self._warned:
+                self._warned.add(shard.removed)
+                _log.warning("removed_not_trimmed", shard=shard.shard, reason=str(error))
 
     async def _trim_agents(
         self,

@@ -1,7 +1,8 @@
 """Where to begin folding for a range: the nearest moment at which the circuit is wholly known.
 
 A transition to CLOSED is one: the window is empty then, and the history tells the rest, but for
-what an adaptive breaker has learned. Where the kept log begins is another.
+what an adaptive breaker has learned. Where the kept log begins is another, and so are the ends of
+archived segments.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from fuseline.core.fold import initial
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys
+from fuseline.events.older import MAX_SEQ
 from fuseline.events.streams import older_begin
 from fuseline.projections.contributions import window_reach_ms
 from fuseline.projections.explain import config_of
@@ -74,6 +76,10 @@ async def find_start(
     known = await _look_back(backend, agent, since_ms, first)
     if known is not None:
         return Start(known, f"({known.checkpoint}", since_ms)
+    if begin is not None and backend.older is not None:
+        stored = await backend.older.circuit(agent, (since_ms - 1, MAX_SEQ))
+        if stored is not None:
+            return Start(stored, f"({stored.checkpoint}", since_ms)
     if not info.missing:
         origin = await load_origin(backend, agent)
         if not origin.at or begin == (0, 0):

@@ -10,7 +10,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.projections.leases import lease_call
 from fuseline.projections.tally import UNITS, parse_unit
-from fuseline.projections.trimming import Trimmer
+from fuseline.projections.trimming import Trimmed, Trimmer
 from tests.logbook import append, failure, outcome
 from tests.projections.support import projecting, until_folded
 from tests.projections.tally_support import fence, fill, lively_log
@@ -41,14 +41,15 @@ async def peopled(backend: Backend, url: str, seed: int = 1, events: int = 400) 
     await trim(backend, LIVELY[0], outcomes=events // 3)
 
 
-async def trim(backend: Backend, agent: str, **kept: float) -> None:
-    """One pass over an agent's shard, under a lease of its own."""
+async def trim(backend: Backend, agent: str, **kept: float) -> Trimmed:
+    """One pass over an agent's shard, under a lease of its own; what it took away."""
     shard = backend.keys.shards[backend.keys.shard_of(agent)]
     token = await backend.fcall(*lease_call(shard, "trimmer", 0, by_force=True))
     forever: dict[str, Any] = dict.fromkeys(Retention.__struct_fields__, 0)
     retention = Retention(**(forever | kept))
-    await Trimmer(backend, backend.wire, retention, 100).trim_shard(shard, token)
+    done = await Trimmer(backend, backend.wire, retention, 100).trim_shard(shard, token)
     await backend.fcall("release", (shard.lease,), (token,))
+    return done
 
 
 async def contents(backend: Backend) -> dict[str, Any]:
@@ -72,7 +73,7 @@ async def contents(backend: Backend) -> dict[str, Any]:
             )
         elif kind == "probes":
             found[name] = await backend.wire.call("ZRANGE", key, 0, -1, "WITHSCORES")
-        elif kind in ("circuit", "origin", "counts", "agents", "producers", "tokens"):
+        elif kind in ("circuit", "origin", "counts", "agents", "removed", "producers", "tokens"):
             flat = await backend.wire.call("HGETALL", key)
             if flat:
                 found[f"{shard}:{name}"] = dict(zip(flat[::2], flat[1::2], strict=True))

@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from fuseline.alerts.store import AlertStore
 from fuseline.archive.exporting import export
 from fuseline.archive.file import ExportFileError, part_of
 from fuseline.archive.importing import NotEmptyError, import_file
+from fuseline.bridge.tasks.model import (
+    Priority,
+    TaskBody,
+    TaskResult,
+    TaskStatus,
+    encode_body,
+    encode_result,
+)
+from fuseline.bridge.tasks.store import Place, TaskStore
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
 from fuseline.events.agents import list_agents, register
@@ -199,6 +209,48 @@ async def test_what_does_not_fit_is_refused_by_name(
     async with open_backend(redis_url, f"t{uuid.uuid4().hex[:12]}", shards=8) as wide:
         with pytest.raises(ConfigError, match=r"shards.*4, as the export has"):
             await import_file(wide, path)
+
+
+def test_an_export_says_what_is_not_in_it(world: World, tmp_path: Path) -> None:
+    world.call("a", True)
+    plain = world.run("export", str(tmp_path / "1.gz"), "--json")
+    assert plain.document["left_out"] == {
+        "tasks": 0, "dead_letters": 0, "alert_rules": 0, "alert_channels": 0
+    }  # fmt: skip
+    assert plain.err == ""
+
+    async def fill_up(backend: Backend) -> None:
+        """A task in each place where one can be, and what belongs to alerts."""
+        store = TaskStore(backend)
+        keys, body = store.keys, encode_body(TaskBody(b"1"))
+        for n in range(6):
+            await store.submit(f"t{n}", "a", Priority.NORMAL, 0, body)
+        full = {"a": Place(room=4, deferred=4)}
+        taken = (await store.take(backend.wire, "w", 10, 0, Place(), full)).tasks
+        assert len(taken) == 4  # two are held
+        await backend.fcall(*store.put_back(taken[0], "defer"))
+        await backend.fcall(*store.park(taken[1], 60_000, "later"))
+        result = TaskResult(id=taken[2].id, agent="a", status=TaskStatus.DEAD)
+        ended = store.finish(taken[2].id, encode_result(result)[1], 60.0, "attempts", "no")
+        await backend.fcall(*ended)
+        assert await backend.wire.call("ZCARD", f"{keys.held_prefix}a") == 2
+        alerts = AlertStore(backend)
+        to = {"kind": "webhook", "url": "https://x.example", "secret": "${env:X}"}
+        for name in ("one", "two"):
+            await alerts.put_channel({"name": name, "to": to}, "me")
+        rule = {"name": "r", "when": {"kind": "opened"}, "channels": ["one"]}
+        await alerts.put_rule(rule, "me")
+
+    world.with_backend(fill_up)
+    counted = world.run("export", str(tmp_path / "2.gz"), "--json")
+    assert counted.document["left_out"] == {
+        "tasks": 5, "dead_letters": 1, "alert_rules": 1, "alert_channels": 2
+    }  # fmt: skip
+    shown = world.run("export", str(tmp_path / "3.gz"))
+    assert "5 tasks wait or run; they will not be in the file" in shown.err
+    told = " ".join(shown.out.split())
+    for word in ("Not in it: 5 tasks", "1 dead letters", "2 channels", "sessions"):
+        assert word in told
 
 
 def test_the_commands_move_a_namespace(world: World, server: RealServer, tmp_path: Path) -> None:

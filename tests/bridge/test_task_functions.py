@@ -205,3 +205,38 @@ async def test_all_keys_of_tasks_lie_in_one_slot(store: TaskStore) -> None:
     keys = [*store.keys, store.keys.task("one")]
     assert len(set(keys)) == len(keys)
     assert len({key_slot(key.encode()) for key in keys}) == 1
+
+
+async def dead_letters_beside(store: TaskStore) -> int:
+    """Gives a task up beside 250 that were given up long ago; how many there are then."""
+    dead = store.keys.dead
+    fields = ("task", "x", "agent", "a", "reason", "attempts")
+    await store.backend.wire.call_many([("XADD", dead, f"{n}-0", *fields) for n in range(1, 251)])
+    await submit(store, "one")
+    await taken(store)
+    result = TaskResult(id="one", agent="a", status=TaskStatus.DEAD)
+    ended = store.finish("one", encode_result(result)[1], 60.0, "attempts", "it failed")
+    assert await answer(store, ended) == "OK"
+    count: int = await store.backend.wire.call("XLEN", dead)
+    newest = (await store.backend.wire.call("XREVRANGE", dead, "+", "-", "COUNT", 1))[0][1]
+    assert newest[newest.index(b"task") + 1] == b"one"
+    return count
+
+
+async def test_old_dead_letters_go_when_another_comes(backend: Backend) -> None:
+    # Whole nodes of the stream go, of about a hundred entries.
+    assert 1 <= await dead_letters_beside(TaskStore(backend, 90)) < 150
+
+
+async def test_dead_letters_may_stay_for_ever(backend: Backend) -> None:
+    assert await dead_letters_beside(TaskStore(backend, 0)) == 251
+
+
+async def test_a_worker_of_before_keeps_dead_letters(store: TaskStore) -> None:
+    plain = store.call
+
+    def of_before(name: str, *args: Any) -> Any:
+        return plain(name, *args[:7]) if name == "finish" else plain(name, *args)
+
+    store.call = of_before  # type: ignore[method-assign]
+    assert await dead_letters_beside(store) == 251

@@ -26,6 +26,8 @@ from fuseline.core.retention import Retention
 from fuseline.events import agents
 from fuseline.events.backend import Backend
 from fuseline.events.glance import read_stored
+from fuseline.events.keys import AgentKeys
+from fuseline.events.removed import find_strays
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.origin import load_origin
 from fuseline.projections.overview import overview
@@ -277,7 +279,25 @@ async def test_the_projector_trims_under_its_file_and_others_read_on(users: User
         assert (await state_at(backend, AGENT, await backend.learn_time())).circuit.calls == 30
         async with as_user(users, "worker") as worker:
             assert (await load_origin(worker, keys)).trimmed == 21
+        record = await agents.read_agent(backend, AGENT)
+        assert record is not None
+        await agents.remove(backend, AGENT, revision=record.revision, actor="token:admin")
+        async with as_user(users, "projector") as trimming:
+            purging = Trimmer(trimming, trimming.wire, kept, 100)
+
+            async def nothing_left() -> bool:
+                token = int((await trimming.wire.call("GET", shard.lease)).split(b" ")[0])
+                return (await purging.trim_shard(shard, token)).removed == [AGENT]
+
+            await eventually(nothing_left)
+            assert await find_strays_of(users) == []
     assert users.denied() <= DONE_WITHOUT
+
+
+async def find_strays_of(users: Users) -> list[AgentKeys]:
+    """As an operator sees it: no role may look for keys."""
+    async with open_backend(users.server.url, users.namespace) as backend:
+        return await find_strays(backend)
 
 
 @pytest.mark.parametrize("role", ["worker", "projector", "api"])

@@ -12,7 +12,7 @@ from fuseline.core.config import CircuitBreakerConfig as Config
 from fuseline.core.errors import ConfigError
 from fuseline.core.events import Tick
 from fuseline.core.fold import fold_in_place, initial
-from fuseline.core.retention import Retention
+from fuseline.core.retention import DAY_MS, Retention
 from fuseline.events.agents import register
 from fuseline.events.backend import Backend
 from fuseline.events.log import Entry
@@ -31,7 +31,7 @@ from fuseline.projections.rebuild import rebuild
 from fuseline.projections.replay import log_info, refold
 from fuseline.projections.rollups import load_all
 from fuseline.projections.tally import UNITS
-from fuseline.projections.trimming import DAY_MS, Trimmed, Trimmer
+from fuseline.projections.trimming import Trimmed, Trimmer
 from fuseline.projections.verify import verify
 from tests.logbook import append, history_of, log_of, open_backend, outcome, projection_of
 from tests.projections.support import projecting, until_folded
@@ -481,6 +481,8 @@ async def test_a_projector_trims_while_it_folds(
         ("FUSELINE_RETENTION_HISTORY_DAYS", "36501"),
         ("FUSELINE_RETENTION_COUNTS_DAYS", "1 day"),
         ("FUSELINE_RETENTION_PRODUCER_DAYS", "-0.5"),
+        ("FUSELINE_RETENTION_DEAD_LETTER_DAYS", "a while"),
+        ("FUSELINE_RETENTION_TOKEN_DAYS", "1e9"),
     ],
 )
 def test_a_setting_that_is_not_allowed_is_named(variable: str, value: str) -> None:

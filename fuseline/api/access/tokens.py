@@ -8,6 +8,7 @@ own beside the record, so no two writers overwrite each other.
 from __future__ import annotations
 
 import base64
+import os
 import re
 import secrets
 from collections.abc import Sequence
@@ -18,17 +19,22 @@ from msgspec import Struct
 
 from fuseline.api.access.hashing import Hashing
 from fuseline.api.access.roles import Role
-from fuseline.core.errors import ConfigError, FuselineError
+from fuseline.core.errors import BackendError, ConfigError, FuselineError
+from fuseline.core.retention import DAY_MS, Retention
 from fuseline.events.backend import Backend
 from fuseline.events.keys import check_name
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.schemas.access import MAX_TOKEN_SECONDS
+from fuseline.telemetry.logs import get_logger
 
 MAX_LIFE_MS = MAX_TOKEN_SECONDS * 1000
 USED_EVERY_MS = 60_000
 """How coarse `last_used` is."""
 
 _CLOCK_SECONDS = 10.0
+_PARTS = ("", ":revoked", ":used", ":generation")
+_DROPPED_AT_ONCE = 200
+_log = get_logger("access")
 _TOKEN = re.compile(r"fl_([a-z2-7]{12})_([A-Za-z0-9_-]{43})", re.ASCII)
 _ID = re.compile(r"[a-z2-7]{12}", re.ASCII)
 
@@ -72,6 +78,11 @@ class Token(Struct, frozen=True, kw_only=True):
         """Whether it counts at a time."""
         return self.revoked_ms is None and (self.expires_ms is None or now_ms < self.expires_ms)
 
+    def ended_before(self, at_ms: int) -> bool:
+        """Whether it had been revoked, or had expired, before a time."""
+        ends = [end for end in (self.revoked_ms, self.expires_ms) if end is not None]
+        return bool(ends) and min(ends) < at_ms
+
 
 class Found(Struct, frozen=True, kw_only=True):
     """A token with the hash to compare with, and whether it counts now."""
@@ -108,9 +119,20 @@ class TokenStore:
         backend: the namespace.
         wire: connection of its own, so that nobody waits here behind long answers.
         hashing: shared with whoever checks secrets.
+        retention: how long tokens that are over stay; None: as the environment says.
+
+    Raises:
+        ConfigError: a variable of the retention is not allowed.
     """
 
-    def __init__(self, backend: Backend, wire: Wire | None = None, hashing: Hashing | None = None):
+    def __init__(
+        self,
+        backend: Backend,
+        wire: Wire | None = None,
+        hashing: Hashing | None = None,
+        retention: Retention | None = None,
+    ):
+        self._retention = retention or Retention.from_env(os.environ)
         self._backend = backend
         self._wire = wire or backend.wire
         self._key = backend.keys.access.tokens
@@ -120,7 +142,7 @@ class TokenStore:
     async def create(
         self, name: str, role: Role, *, life_ms: int | None, created_by: str
     ) -> NewToken:
-        """Makes a token.
+        """Makes a token; those that have been over for long go then.
 
         Args:
             name: what stands in the history for its changes.
@@ -150,7 +172,22 @@ class TokenStore:
             made = await self._wire.call(
                 "HSETNX", self._key, token_id, msgspec.msgpack.encode(stored)
             )
+        await self._drop_old(now_ms)
         return NewToken(token=_token(token_id, stored), text=f"fl_{token_id}_{secret}")
+
+    async def _drop_old(self, now_ms: int) -> None:
+        """Only what is made lets the hash grow, so that is the time to look."""
+        if not (days := self._retention.token_days):
+            return
+        before_ms = now_ms - int(days * DAY_MS)
+        try:
+            old = [token.id for token in await self.list() if token.ended_before(before_ms)]
+            for start in range(0, len(old), _DROPPED_AT_ONCE):
+                some = old[start : start + _DROPPED_AT_ONCE]
+                fields = [f"{token_id}{part}" for token_id in some for part in _PARTS]
+                await self._wire.call("HDEL", self._key, *fields)
+        except BackendError as error:  # the new token is there, and must be shown
+            _log.warning("old_tokens_not_dropped", error=str(error))
 
     async def find(self, token_id: str) -> Found | None:
         """Reads one token as it stands now; None if there is none."""

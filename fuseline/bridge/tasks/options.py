@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from fuseline.bridge.tasks.store import RESULT_TTL_SECONDS
 from fuseline.core.errors import ConfigError
+from fuseline.core.retention import Retention
 
 _BOUNDS = {
     "concurrency": (1, 10_000),
@@ -13,6 +14,7 @@ _BOUNDS = {
     "lease_seconds": (0.2, 86_400.0),
     "drain_seconds": (0.0, 86_400.0),
     "result_ttl_seconds": (1.0, 30 * 86_400.0),
+    "dead_letter_days": (0.0, 36_500.0),
 }
 
 
@@ -26,6 +28,7 @@ class WorkerOptions(Struct, frozen=True, kw_only=True):
         lease_seconds: a worker that is silent for this long has died; its tasks go to others.
         drain_seconds: how long calls in flight may go on when the worker is stopped.
         result_ttl_seconds: how long results are kept.
+        dead_letter_days: how long tasks that were given up are kept; 0: for ever.
 
     Raises:
         ConfigError: a value is not allowed.
@@ -36,6 +39,7 @@ class WorkerOptions(Struct, frozen=True, kw_only=True):
     lease_seconds: float = 30.0
     drain_seconds: float = 20.0
     result_ttl_seconds: float = RESULT_TTL_SECONDS
+    dead_letter_days: float = Retention().dead_letter_days
 
     def __post_init__(self) -> None:
         for name, (low, high) in _BOUNDS.items():

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from fuseline.bridge.tasks.model import Priority, Task, decode_body
 from fuseline.core.errors import BackendError
+from fuseline.core.retention import DAY_MS, Retention
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.wire import Wire
@@ -62,9 +63,17 @@ class Taken(Struct, frozen=True):
 
 
 class TaskStore:
-    """Calls the functions of one namespace's tasks."""
+    """Calls the functions of one namespace's tasks.
 
-    def __init__(self, backend: Backend) -> None:
+    Args:
+        backend: the namespace.
+        dead_letter_days: see `Retention`.
+    """
+
+    def __init__(
+        self, backend: Backend, dead_letter_days: float = Retention().dead_letter_days
+    ) -> None:
+        self._dead_ms = int(dead_letter_days * DAY_MS)
         self.backend = backend
         self.keys = backend.keys.tasks
 
@@ -121,7 +130,8 @@ class TaskStore:
         """The call that ends a task; see `tasks_finish`."""
         inline = "1" if len(result) <= _INLINE_BYTES else "0"
         ttl_ms = round(ttl_seconds * 1000)
-        return self.call("finish", task_id, result, ttl_ms, inline, RESULTS_LENGTH, dead, error)
+        args = (task_id, result, ttl_ms, inline, RESULTS_LENGTH, dead, error, self._dead_ms)
+        return self.call("finish", *args)
 
     def put_back(self, task: Task, where: Where) -> Call:
         """The call by which a running task waits again."""

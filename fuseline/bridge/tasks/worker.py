@@ -72,7 +72,7 @@ class TaskWorker:
         self.manager = manager
         self.name = manager.worker
         self.options = options or WorkerOptions()
-        self.store = TaskStore(manager.backend)
+        self.store = TaskStore(manager.backend, self.options.dead_letter_days)
         # In the log, not only on this machine's disk: another worker may have to know.
         self.settler = Settler(manager.recorder, self.store)
         self.rooms = Rooms(self.options.per_agent, self._look)

@@ -21,7 +21,7 @@ end
 redis.register_function('fuseline_configure_@VERSION@', configure)
 
 -- remove: an agent leaves the registry; its revisions go on if it comes back.
--- keys: agents, events, circuit, dirty, wake
+-- keys: agents, events, circuit, dirty, wake, removed (absent from callers of builds before 8)
 -- args: agent, revision the removal is based on, event
 -- result: ['OK', event id] or ['CONFLICT', stored record or '', revision]
 -- complexity: O(1)
@@ -31,6 +31,8 @@ local function remove(keys, args)
   local id = append_control(keys[2], keys[3], keys[4], keys[5], args[1], args[3])
   redis.call('HSET', keys[3], 'gone', tonumber(revision) + 1)
   redis.call('HDEL', keys[1], args[1])
+  -- What is left of the agent goes by this; a key that another program has taken must not hinder.
+  if keys[6] then redis.pcall('HSET', keys[6], args[1], id) end
   return {'OK', id}
 end
 redis.register_function('fuseline_remove_@VERSION@', remove)

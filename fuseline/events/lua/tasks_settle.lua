@@ -2,7 +2,8 @@
 -- was paused and wakes up changes nothing.
 -- keys: TaskKeys
 -- args: id, result, ms the result is kept, '1' if the result also stands in the stream of results,
---       length of that stream, why it is a dead letter ('' if it is none), error text
+--       length of that stream, why it is a dead letter ('' if it is none), error text, ms that
+--       dead letters are kept ('0': for ever; absent from callers of builds before 8)
 -- result: ['OK'], ['LATE'] if it has a result already, ['GONE'] if nothing is known of it
 -- complexity: O(1)
 local function tasks_finish(keys, args)
@@ -12,7 +13,10 @@ local function tasks_finish(keys, args)
   if t.state == 'done' then return {'LATE'} end
   task_detach(k, t)
   if args[6] ~= '' then
-    redis.call('XADD', k.dead, '*', 'task', id, 'agent', t.agent, 'reason', args[6],
+    -- Those that are old go by the way; about, so that whole nodes go and not too many at once.
+    local kept = tonumber(args[8] or '0')
+    local oldest = kept > 0 and string.format('%.0f', math.max(0, now_ms() - kept)) or '0'
+    redis.call('XADD', k.dead, 'MINID', '~', oldest, '*', 'task', id, 'agent', t.agent, 'reason', args[6],
       'error', args[7], 'attempts', t.attempts, 'crashes', t.crashes,
       'priority', t.priority, 'submitted', t.submitted, 'body', t.body)
   end

@@ -3,6 +3,7 @@
 import asyncio
 import re
 
+import msgspec
 import pytest
 
 from fuseline.api.access.attempts import Limits
@@ -11,6 +12,7 @@ from fuseline.api.access.hashing import Hashing
 from fuseline.api.access.roles import Role
 from fuseline.api.access.tokens import MAX_LIFE_MS, TokenNotFoundError, TokenStore
 from fuseline.core.errors import ConfigError
+from fuseline.core.retention import DAY_MS, Retention
 from tests.api.access.support import Door, open_door, wrong_secret
 from tests.waiting import eventually
 
@@ -296,3 +298,41 @@ async def test_the_event_loop_goes_on_while_secrets_are_hashed(
         assert all(isinstance(a, NotAuthenticatedError) for a in answers)
         # Twenty turns would be the loop running only between hashes.
         assert turns > 200
+
+
+async def test_tokens_that_were_over_for_long_go_when_another_is_made(door: Door) -> None:
+    store = TokenStore(door.backend, retention=Retention(token_days=30))
+    key, wire = door.backend.keys.access.tokens, door.backend.wire
+    now_ms = await door.backend.learn_time()
+
+    async def made(name: str, ended_days_ago: float | None, *, revoked: bool = False) -> str:
+        """A token that ended so long ago, by either end."""
+        token = (await store.create(name, Role.VIEWER, life_ms=None, created_by="me")).token
+        if ended_days_ago is not None:
+            at_ms = now_ms - int(ended_days_ago * DAY_MS)
+            if revoked:
+                await wire.call("HSET", key, f"{token.id}:revoked", at_ms)
+            else:
+                raw = msgspec.msgpack.decode(await wire.call("HGET", key, token.id))
+                raw["expires_ms"] = at_ms
+                await wire.call("HSET", key, token.id, msgspec.msgpack.encode(raw))
+            await wire.call("HSET", key, f"{token.id}:used", 1, f"{token.id}:generation", 2)
+        return token.id
+
+    valid = [await made("for-ever", None), await made("to-come", -5)]
+    young = [await made("young", 29), await made("revoked-lately", 29, revoked=True)]
+    # In this order, because each that is made drops what is old by then.
+    old = [await made("old", 31)]
+    left = [token.id for token in await store.list()]
+    assert set(left) == {*valid, *young, *old}
+    last = await made("last", None)
+    assert {token.id for token in await store.list()} == {*valid, *young, last}
+    await made("old-too", 400, revoked=True)
+    kept = TokenStore(door.backend, retention=Retention(token_days=0))
+    await kept.create("x", Role.VIEWER, life_ms=None, created_by="me")
+    assert len(await kept.list()) == 7  # for ever
+    newest = await made("newest", None)
+    names = {name.decode().partition(":")[0] for name in await wire.call("HKEYS", key)}
+    assert names == {token.id for token in await store.list()}
+    assert newest in names
+    assert len(names) == 7
