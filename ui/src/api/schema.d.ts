@@ -2114,6 +2114,25 @@ export interface components {
          *     sequence: number of the first outcome; 1 in a new run, then one more for each outcome that
          *     this process reports of this agent. What the log has under a number is not taken twice.
          *     outcomes: what ended, 1 to 1000.
+         * @example {
+         *       "outcomes": [
+         *         {
+         *           "duration_ms": 180,
+         *           "result": "success",
+         *           "ticket": "4"
+         *         },
+         *         {
+         *           "duration_ms": 210,
+         *           "failure_kind": "http_503",
+         *           "result": "failure",
+         *           "retry_after_seconds": 30,
+         *           "ticket": "4"
+         *         }
+         *       ],
+         *       "run": 1764121000,
+         *       "sequence": 1,
+         *       "worker": "shop-7"
+         *     }
          */
         OutcomesRecord: {
             outcomes: components["schemas"]["OutcomeReport"][];
