@@ -7,7 +7,7 @@ import pytest
 
 from tests.docs.pages import DOCS, Block, blocks
 from tests.ha.topology import Node, SentinelProcess
-from tests.servers import ServerMissingError
+from tests.servers import ServerMissingError, _free_port
 
 SERVER, SENTINEL, CLUSTER = (
     block for block in blocks(DOCS / "high-availability.md") if block.language == "ini"
@@ -29,6 +29,9 @@ class Configured(Node):
         super().__init__()
         for name in settings(block):
             self._settings.pop(name, None)
+        if "cluster-enabled" in settings(block):
+            # Else it is 10,000 above the port, which may be above all there are.
+            self._settings["cluster-port"] = str(_free_port())
         self._conf = self.folder / "server.conf"
         self._conf.write_text(block.text)
 
