@@ -186,21 +186,18 @@ class Archiver:
     async def _next(
         self, agent: AgentKeys, head: Head, kind: str, wait_hours: float
     ) -> _Batch | None:
-        after = getattr(head, kind)
-        end = "+"
+        key, after, end = getattr(agent, kind), getattr(head, kind), "+"
         if kind == "events":
             checkpoint = await self._backend.wire.call("HGET", agent.circuit, "checkpoint")
             if checkpoint is None:
                 return None
             end = checkpoint.decode()
-        origin = await load_origin(self._backend, agent)
+            origin = await load_origin(self._backend, agent)  # before what goes on from it
         entries: list[RawEntry] = []
         start = f"({after}"
         while len(entries) < self._rows:
             count = min(_PAGE, self._rows - len(entries))
-            page = await self._backend.wire.call(
-                "XRANGE", getattr(agent, kind), start, end, "COUNT", count
-            )
+            page = await self._backend.wire.call("XRANGE", key, start, end, "COUNT", count)
             entries += [(own, fields) for own, fields in page]
             if len(page) < count:
                 break
@@ -214,6 +211,8 @@ class Archiver:
             waited_ms = self._backend.clock.now_ms() - parse_id(entries[0][0])[0]
             if waited_ms < wait_hours * 3_600_000:
                 return None
+        if kind == "history":
+            origin = await load_origin(self._backend, agent)
         batch = _Batch(own_day)
         if kind == "events" and origin.trimmed and (after == "0-0" or id_after(origin.at, after)):
             batch.trimmed, batch.origin = True, origin
@@ -221,9 +220,7 @@ class Archiver:
             # What a history has lost since it was archived is held; before that it is not known.
             batch.trimmed = origin.history_ms > 0
         elif after != "0-0" and not (origin.at if kind == "events" else origin.history_ms):
-            first = await self._backend.wire.call(
-                "XRANGE", getattr(agent, kind), "-", "+", "COUNT", 1
-            )
+            first = await self._backend.wire.call("XRANGE", key, "-", "+", "COUNT", 1)
             batch.anew = bool(first) and id_after(first[0][0].decode(), after)
         return batch
 
