@@ -6,6 +6,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.browser.conftest import Opens
 from tests.e2e.browser.running_up import BAD, Callers, Up
+from tests.waiting import eventually
 
 _MOST_TABS = 60
 
@@ -162,6 +163,11 @@ async def test_other_settings_are_tried_proposed_and_run_as_a_shadow(
     await up.register("keys-what-if", agent)
     agent.manners = BAD
     await callers.call("keys-what-if", 2)
+
+    async def folded() -> bool:
+        return (await up.ask("GET", "/circuits/keys-what-if"))["circuit"]["calls"] == 2
+
+    await eventually(folded, 60, 0.1)
     page = await visit("/agents/keys-what-if/what-if")
     openings = page.get_by_role("row", name="Openings").first.get_by_role("cell")
     await expect(openings).to_have_text(["0", "0"])
