@@ -1,11 +1,30 @@
 """Every route of the HTTP API, its server user being the one of `api.acl`."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
 
 from tests.api.running import running_api
 from tests.deploy.acl_support import Users
+from tests.waiting import eventually
+
+
+async def report(ask: Callable[..., Any]) -> None:
+    """A program's calls until a probe has closed the circuit again."""
+    settings = {"failure_threshold": 1, "timeout_seconds": 0.05, "half_open_max_calls": 1}
+    await ask("POST", "agents", 201, json={"name": "b", "circuit_breaker_config": settings})
+    for number, (result, state) in enumerate((("failure", "open"), ("success", "closed")), 1):
+
+        async def admitted() -> Any:
+            answer = await ask("POST", "circuits/b/admissions", 200)
+            return answer if answer["admitted"] else None
+
+        ticket = (await eventually(admitted))["ticket"]
+        outcome = {"ticket": ticket, "result": result, "duration_ms": 1}
+        sent = {"worker": "w", "run": 1, "sequence": number, "outcomes": [outcome]}
+        answer = await ask("POST", "circuits/b/outcomes", 200, json=sent)
+        assert answer["state"] in (state, "half_open")
 
 
 async def test_every_route_works_under_the_apis_file(users: Users) -> None:
@@ -34,6 +53,7 @@ async def test_every_route_works_under_the_apis_file(users: Users) -> None:
         await ask("GET", "circuits/a/timeline/bands", 200)
         await ask("GET", "circuits/a/state?at=-1ms", 200)
         await ask("GET", f"circuits/a/explain?transition={items[-1]['id']}", 200)
+        await report(ask)
         task = await ask("POST", "tasks", 202, json={"agent": "a", "payload": 1})
         await ask("GET", f"tasks/{task['task']}?wait_seconds=0.2", 200)
         await ask("GET", "me", 200)
