@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,8 @@ from tests.servers import RealServer
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NAMESPACE = "schemathesis"
+ROOT = Path(__file__).parents[2]
+HOOKS = "tests.api.schemathesis_hooks"
 # Values that a schema cannot exclude (a cursor, an instant, what does not go together) give 422.
 CONFIG = """
 [checks]
@@ -66,7 +69,8 @@ async def run(
         "--exclude-operation-id", "followCircuits", "--generation-database", "none",
         "--no-shrink", "--continue-on-failure", "--suppress-health-check", "all",
         "--request-timeout", "20", "--wait-for-schema", "20", *more,
-        cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        cwd=folder, env=os.environ | {"SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     assert process.stdout is not None
     with contextlib.ExitStack() as stack:

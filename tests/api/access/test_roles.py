@@ -21,7 +21,8 @@ def test_the_table_of_roles() -> None:
     table = {(role, needed): allows(role, needed) for role in Role for needed in Role}
     refused = {pair for pair, allowed in table.items() if not allowed}
     assert refused == {
-        (Role.VIEWER, Role.OPERATOR), (Role.VIEWER, Role.ADMIN), (Role.OPERATOR, Role.ADMIN),
+        (Role.VIEWER, Role.CALLER), (Role.VIEWER, Role.OPERATOR), (Role.VIEWER, Role.ADMIN),
+        (Role.CALLER, Role.OPERATOR), (Role.CALLER, Role.ADMIN), (Role.OPERATOR, Role.ADMIN),
     }  # fmt: skip
 
 
