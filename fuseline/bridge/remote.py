@@ -112,7 +112,8 @@ class RemoteCalls:
         )
         reply = await self._backend.fcall(name, keys, arguments)
         _check(reply, report)
-        if any(one.result is not Result.SUCCESS or one.permit for _, one in outcomes):
+        telling = any(one.result is not Result.SUCCESS or one.permit for _, one in outcomes)
+        if telling or breaker.local.view is None:
             await self._hear(breaker, parse_id(reply[3]))
         refused = monotonic() < breaker.local.refuse_until
         return OutcomesRecorded(

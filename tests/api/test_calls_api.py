@@ -158,6 +158,18 @@ async def test_probes_are_let_through_to_the_limit_and_close_the_circuit(
     assert (admission["admitted"], admission["probe"]) == (True, False)
 
 
+async def test_a_process_that_has_not_seen_the_circuit_says_how_it_stands(
+    tidy_api: RunningApi, server: RealServer
+) -> None:
+    program = await agent(tidy_api, "unseen", failure_threshold=1)
+    await program.report(ended((await program.admit())["ticket"], "failure"))
+    namespace = tidy_api.backend.keys.namespace_name
+    async with running_api(server.url, namespace, projector=False) as other:
+        late = await Program(other, "unseen", worker="shop-2").report(ended("0"))
+        assert late["state"] == "open"
+        assert not (await Program(other, "unseen").admit())["admitted"]
+
+
 async def test_a_failed_probe_opens_again_and_an_abandoned_one_gives_its_place_back(
     tidy_api: RunningApi,
 ) -> None:
