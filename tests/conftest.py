@@ -104,6 +104,6 @@ def _real_server(kind: ServerKind, *, appendonly: bool = False) -> RealServer:
 
 @pytest.fixture
 async def backend(redis_url: str, namespace: str) -> AsyncIterator[Backend]:
-    """A look at the namespace from outside."""
-    async with open_backend(redis_url, namespace) as opened:
+    """A look at the namespace from outside, patient: a busy disk holds a server up for seconds."""
+    async with open_backend(redis_url, namespace, timeout_seconds=15.0) as opened:
         yield opened

@@ -90,7 +90,7 @@ def refused_by_role(users: Users) -> dict[str, list[tuple[str, ...]]]:
             ("XADD", feed, "*", "h", "x"), ("SET", lease, "x"), ("HSET", counts, "a", "b"),
             ("DEL", tokens + "x", events),
             ("FCALL", "fuseline_commit_1", "4", lease, shard_key(users, "dirty"), feed, circuit),
-            ("FCALL", "fuseline_append_1", "1", shard_key(users, "producers")),
+            ("FCALL", "fuseline_lease_1", "2", lease, shard_key(users, "fence")),
         ],
         "deploy": [
             *[c for c in common if c[0] != "HSET"], ("HGETALL", tokens),
