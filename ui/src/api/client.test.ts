@@ -71,6 +71,32 @@ describe("requests", () => {
     expect(init.body).toBe('{"tags":[]}')
   })
 
+  it("that come before the session is known ask for its CSRF token first", async () => {
+    vi.resetModules()
+    const fresh = await import("./client")
+    fetched.mockImplementation(async () => new Response('{"csrf_token":"c2"}'))
+    const path = { name: "a" }
+    await fresh.api.patch("/api/v1/agents/{name}", { path, body: { tags: [] } })
+    await fresh.api.patch("/api/v1/agents/{name}", { path, body: { tags: [] } })
+    const urls = fetched.mock.calls.map(([url]) => url)
+    expect(urls).toEqual(["/api/v1/me", "/api/v1/agents/a", "/api/v1/agents/a"])
+    for (const [, init] of fetched.mock.calls.slice(1)) {
+      expect(new Headers(init?.headers).get("X-CSRF-Token")).toBe("c2")
+    }
+  })
+
+  it("that come before anybody is logged in go without", async () => {
+    vi.resetModules()
+    const fresh = await import("./client")
+    fetched.mockImplementation(async (url) =>
+      url === "/api/v1/me" ? new Response("{}", { status: 401 }) : new Response("{}"),
+    )
+    await fresh.api.post("/api/v1/session", { body: { token: "fl_x" } })
+    const last = fetched.mock.calls.at(-1)
+    expect(last?.[0]).toBe("/api/v1/session")
+    expect(new Headers(last?.[1]?.headers).has("X-CSRF-Token")).toBe(false)
+  })
+
   it("that only read carry no CSRF token", async () => {
     rememberCsrf("c1")
     answers({})

@@ -57,12 +57,25 @@ interface Plain {
   signal?: AbortSignal | undefined
 }
 
-let csrfToken: string | null = null
+/** undefined: not known yet, as when a page is loaded that posts at once. */
+let csrfToken: string | null | undefined
 let onUnauthorized: () => void = () => undefined
 
 /** The CSRF token of the session, from `/me` or the login; null where none is needed. */
 export function rememberCsrf(token: string | null): void {
   csrfToken = token
+}
+
+async function csrfOfSession(): Promise<string | null> {
+  if (csrfToken !== undefined) return csrfToken
+  const response = await fetch("/api/v1/me", {
+    headers: { Accept: "application/json" },
+    credentials: "same-origin",
+  })
+  if (!response.ok) return null // nobody is logged in, or the API is away; the call itself tells
+  const me = (await response.json()) as { csrf_token: string | null }
+  csrfToken ??= me.csrf_token
+  return csrfToken
 }
 
 /** Called whenever the API says that the session is over; the router goes to the login page. */
@@ -95,12 +108,13 @@ async function send(
   const headers = new Headers({ Accept: "application/json" })
   if (options.body !== undefined) headers.set("Content-Type", "application/json")
   if (options.ifMatch) headers.set("If-Match", options.ifMatch)
-  if (method !== "get" && csrfToken !== null) headers.set("X-CSRF-Token", csrfToken)
   const init: RequestInit = { method: method.toUpperCase(), headers, credentials: "same-origin" }
   if (options.body !== undefined) init.body = JSON.stringify(options.body)
   if (options.signal) init.signal = options.signal
   let response: Response
   try {
+    const csrf = method === "get" ? null : await csrfOfSession()
+    if (csrf !== null) headers.set("X-CSRF-Token", csrf)
     response = await fetch(addressOf(template, options), init)
   } catch (error) {
     if (error instanceof DOMException && error.name === "AbortError") throw error

@@ -4,6 +4,7 @@ import { QueryClient, QueryClientProvider } from "@tanstack/react-query"
 import { render } from "@testing-library/react"
 import type { ReactNode } from "react"
 import { vi } from "vitest"
+import { rememberCsrf } from "../../api/client"
 import type { AgentResponse, CircuitBreakerConfig } from "../../types/agent"
 
 export const DEFAULTS: CircuitBreakerConfig = {
@@ -79,6 +80,7 @@ type Reply = { status?: number; json?: unknown; etag?: string }
 /** Answers requests in the place of the API; the answer lists what was sent. */
 export function serve(answer: (sent: Sent) => Reply): Sent[] {
   const all: Sent[] = []
+  rememberCsrf(null) // as after `/me`, which the shell has asked for by then
   vi.stubGlobal("fetch", async (url: string, init: RequestInit = {}) => {
     const body = typeof init.body === "string" ? JSON.parse(init.body) : undefined
     const sent = { method: init.method ?? "GET", url, headers: new Headers(init.headers), body }
