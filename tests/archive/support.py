@@ -3,6 +3,11 @@
 import random
 from typing import Any
 
+from fuseline.archive.archiving import Archived, Archiver
+from fuseline.archive.chain import load_chain
+from fuseline.archive.proof import ArchiveProof, prove
+from fuseline.archive.store import Store
+from fuseline.archive.tables import RawEntry, from_parquet
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.retention import Retention
 from fuseline.events.agents import read_agent, register, remove
@@ -13,7 +18,7 @@ from fuseline.projections.tally import UNITS, parse_unit
 from fuseline.projections.trimming import Trimmed, Trimmer
 from tests.logbook import append, failure, outcome
 from tests.projections.support import projecting, until_folded
-from tests.projections.tally_support import fence, fill, lively_log
+from tests.projections.tally_support import fence, fill, fold, lively_log
 
 LIVELY = ("one", "two", "three é", "four*")
 GONE = "gone"
@@ -39,6 +44,41 @@ async def peopled(backend: Backend, url: str, seed: int = 1, events: int = 400) 
     for name in (*LIVELY, GONE, "silent"):
         await fence(backend, name)
     await trim(backend, LIVELY[0], outcomes=events // 3)
+
+
+async def made(backend: Backend, url: str, agent: str, count: int, seed: int = 1) -> None:
+    """One agent with a folded log."""
+    shard = backend.keys.shards[backend.keys.shard_of(agent)]
+    await fill(backend, agent, lively_log(random.Random(seed), count))
+    await backend.wire.call("HSET", shard.agents, agent, b"1 \x91\x90")
+    await fold(backend, url, backend.keys.namespace_name, agent)
+
+
+async def archive(
+    backend: Backend, store: Store, agent: str, rows: int = 100, **options: float
+) -> Archived:
+    archiver = Archiver(backend, store, rows)
+    return await archiver.archive([backend.keys.agent(agent)], **options)
+
+
+async def archived(backend: Backend, store: Store, agent: str, kind: str) -> list[RawEntry]:
+    """What the chain of the agent names, in its order."""
+    found: list[RawEntry] = []
+    for manifest, _ in await load_chain(store, backend.keys.namespace_name, agent):
+        if manifest.kind == kind:
+            found += from_parquet(await store.get(manifest.file))
+    return found
+
+
+async def stream(backend: Backend, agent: str, kind: str) -> list[RawEntry]:
+    """What the server has of an agent's events or history."""
+    key = getattr(backend.keys.agent(agent), kind)
+    return [(own, fields) for own, fields in await backend.wire.call("XRANGE", key, "-", "+")]
+
+
+async def proof(backend: Backend, store: Store, agent: str) -> ArchiveProof:
+    (found,) = await prove(backend, store, agent)
+    return found
 
 
 async def trim(backend: Backend, agent: str, **kept: float) -> Trimmed:

@@ -11,15 +11,14 @@ import pytest
 
 from fuseline.archive.archiving import Archived, Archiver, stop_archiving
 from fuseline.archive.chain import day_of, load_chain
-from fuseline.archive.proof import ArchiveProof, prove
 from fuseline.archive.querying import query
 from fuseline.archive.store import ArchiveError, Store
-from fuseline.archive.tables import RawEntry, from_parquet
+from fuseline.archive.tables import RawEntry
 from fuseline.core.errors import ConfigError
 from fuseline.events.backend import Backend
 from fuseline.projections.origin import load_origin
 from fuseline.projections.verify import verify
-from tests.archive.support import LIVELY, peopled, trim
+from tests.archive.support import LIVELY, archive, archived, made, peopled, proof, stream, trim
 from tests.cli.support import World
 from tests.logbook import outcomes_of
 from tests.projections.tally_support import fill, fold, lively_log
@@ -27,59 +26,27 @@ from tests.projections.tally_support import fill, fold, lively_log
 AGENT = LIVELY[1]
 
 
-async def made(backend: Backend, url: str, count: int, seed: int = 1) -> None:
-    """One agent with a folded log."""
-    shard = backend.keys.shards[backend.keys.shard_of(AGENT)]
-    await fill(backend, AGENT, lively_log(random.Random(seed), count))
-    await backend.wire.call("HSET", shard.agents, AGENT, b"1 \x91\x90")
-    await fold(backend, url, backend.keys.namespace_name, AGENT)
-
-
-async def archive(backend: Backend, store: Store, rows: int = 100, **options: float) -> Archived:
-    archiver = Archiver(backend, store, rows)
-    return await archiver.archive([backend.keys.agent(AGENT)], **options)
-
-
-async def archived(backend: Backend, store: Store, kind: str) -> list[RawEntry]:
-    """What the chain of the agent names, in its order."""
-    found: list[RawEntry] = []
-    for manifest, _ in await load_chain(store, backend.keys.namespace_name, AGENT):
-        if manifest.kind == kind:
-            found += from_parquet(await store.get(manifest.file))
-    return found
-
-
 def day(entry: RawEntry) -> str:
     return day_of(entry[0].decode())
-
-
-async def stream(backend: Backend, kind: str) -> list[RawEntry]:
-    key = getattr(backend.keys.agent(AGENT), kind)
-    return [(own, fields) for own, fields in await backend.wire.call("XRANGE", key, "-", "+")]
-
-
-async def proof(backend: Backend, store: Store) -> ArchiveProof:
-    (found,) = await prove(backend, store, AGENT)
-    return found
 
 
 async def test_everything_is_archived_once_and_then_may_be_trimmed(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 900)
-    log, history = await stream(backend, "events"), await stream(backend, "history")
-    done = await archive(backend, store)
+    await made(backend, redis_url, AGENT, 900)
+    log, history = await stream(backend, AGENT, "events"), await stream(backend, AGENT, "history")
+    done = await archive(backend, store, AGENT)
     assert done.entries == len(log) + len(history)
-    assert await archive(backend, store) == Archived()
+    assert await archive(backend, store, AGENT) == Archived()
     await trim(backend, AGENT, outcomes=200, history_days=1e-9)
-    assert len(await stream(backend, "events")) <= 204
+    assert len(await stream(backend, AGENT, "events")) <= 204
     last_ms = int(log[-1][0].split(b"-")[0])
     await fill(backend, AGENT, lively_log(random.Random(2), 450, last_ms + 1))
     await fold(backend, redis_url, backend.keys.namespace_name, AGENT)
     await trim(backend, AGENT, outcomes=100)
-    log += [entry for entry in await stream(backend, "events") if entry not in log]
+    log += [entry for entry in await stream(backend, AGENT, "events") if entry not in log]
     # Some wait for a full segment; only where a day ends is one not full.
-    await archive(backend, store, wait_hours=1e6)
+    await archive(backend, store, AGENT, wait_hours=1e6)
     chain = await load_chain(store, backend.keys.namespace_name, AGENT)
     segments = [manifest for manifest, _ in chain if manifest.kind == "events"]
     assert sum(manifest.rows for manifest in segments) < len(log)
@@ -87,9 +54,9 @@ async def test_everything_is_archived_once_and_then_may_be_trimmed(
     written_now = [manifest for manifest in segments if manifest.number > done.segments]
     assert all(manifest.rows == 100 or manifest.last in ends for manifest in written_now)
     assert any(manifest.rows == 100 for manifest in written_now)
-    await archive(backend, store)
-    assert await archived(backend, store, "events") == log
-    found = await proof(backend, store)
+    await archive(backend, store, AGENT)
+    assert await archived(backend, store, AGENT, "events") == log
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps, found.left_over, found.folded) == (True, 0, 0, True), found
     assert (await verify(backend, backend.keys.agent(AGENT))).ok
 
@@ -97,8 +64,8 @@ async def test_everything_is_archived_once_and_then_may_be_trimmed(
 async def test_killed_a_hundred_times_it_still_holds_each_entry_once(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 6000)
-    log, history = await stream(backend, "events"), await stream(backend, "history")
+    await made(backend, redis_url, AGENT, 6000)
+    log, history = await stream(backend, AGENT, "events"), await stream(backend, AGENT, "history")
     shard = backend.keys.shards[backend.keys.shard_of(AGENT)]
     await backend.fcall("archived", (shard.archive,), (AGENT, "", ""))
     where = [redis_url, backend.keys.namespace_name, store.url, AGENT, "100", "1"]
@@ -112,30 +79,30 @@ async def test_killed_a_hundred_times_it_still_holds_each_entry_once(
     assert (process.returncode, int((await over)[0])) == (0, 100)
     segments = len(await load_chain(store, backend.keys.namespace_name, AGENT))
     assert 10 < segments < len(log) / 40
-    assert len(await stream(backend, "events")) < len(log)
-    await archive(backend, store, rows=2000)
+    assert len(await stream(backend, AGENT, "events")) < len(log)
+    await archive(backend, store, AGENT, rows=2000)
     await trim(backend, AGENT, outcomes=50, history_days=1e-9)
-    assert await archived(backend, store, "events") == log
-    assert await archived(backend, store, "history") == history
-    found = await proof(backend, store)
+    assert await archived(backend, store, AGENT, "events") == log
+    assert await archived(backend, store, AGENT, "history") == history
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps, found.folded) == (True, 0, True), found
     assert (await verify(backend, backend.keys.agent(AGENT))).ok
 
 
 async def test_two_archivers_share_the_work(backend: Backend, store: Store, redis_url: str) -> None:
-    await made(backend, redis_url, 600)
-    done = await asyncio.gather(*(archive(backend, store, rows=n) for n in (20, 30)))
-    log, history = await stream(backend, "events"), await stream(backend, "history")
-    assert await archived(backend, store, "events") == log
+    await made(backend, redis_url, AGENT, 600)
+    done = await asyncio.gather(*(archive(backend, store, AGENT, rows=n) for n in (20, 30)))
+    log, history = await stream(backend, AGENT, "events"), await stream(backend, AGENT, "history")
+    assert await archived(backend, store, AGENT, "events") == log
     assert sum(one.entries for one in done) == len(log) + len(history)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
 
 
 async def test_every_change_of_an_archive_is_found(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 500)
-    await archive(backend, store)
+    await made(backend, redis_url, AGENT, 500)
+    await archive(backend, store, AGENT)
     assert store.folder is not None
     manifests = sorted(store.folder.rglob("*.json"))
     files = sorted(store.folder.rglob("*.parquet"))
@@ -147,22 +114,22 @@ async def test_every_change_of_an_archive_is_found(
                 path.unlink()
             else:
                 path.write_bytes(data)
-            found = await proof(backend, store)
+            found = await proof(backend, store, AGENT)
             assert not found.ok, (path, found)
             path.write_bytes(whole)
     # The newest manifest has none after it, but the server knows what was archived.
     whole = manifests[-1].read_bytes()
     manifests[-1].unlink()
-    assert "takes" in str((await proof(backend, store)).problems)
+    assert "takes" in str((await proof(backend, store, AGENT)).problems)
     manifests[-1].write_bytes(whole)
     # Two segments in each other's place.
     one, two = manifests[1].read_bytes(), manifests[2].read_bytes()
     manifests[1].write_bytes(two)
     manifests[2].write_bytes(one)
-    assert not (await proof(backend, store)).ok
+    assert not (await proof(backend, store, AGENT)).ok
     manifests[1].write_bytes(one)
     manifests[2].write_bytes(two)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
 
 
 def _flipped(data: bytes, chance: random.Random) -> bytes:
@@ -173,19 +140,19 @@ def _flipped(data: bytes, chance: random.Random) -> bytes:
 async def test_another_folder_than_before_is_refused(
     backend: Backend, store: Store, redis_url: str, tmp_path: Path
 ) -> None:
-    await made(backend, redis_url, 200)
-    await archive(backend, store)
+    await made(backend, redis_url, AGENT, 200)
+    await archive(backend, store, AGENT)
     with pytest.raises(ArchiveError, match="another one"):
-        await archive(backend, Store(str(tmp_path / "other")))
+        await archive(backend, Store(str(tmp_path / "other")), AGENT)
 
 
 async def test_what_was_trimmed_before_is_said_to_be_missing(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 300)
+    await made(backend, redis_url, AGENT, 300)
     await trim(backend, AGENT, outcomes=100)
-    await archive(backend, store)
-    found = await proof(backend, store)
+    await archive(backend, store, AGENT)
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps) == (True, 1)
     await stop_archiving(backend)
     await trim(backend, AGENT, outcomes=10)
@@ -195,15 +162,15 @@ async def test_what_was_trimmed_before_is_said_to_be_missing(
 async def test_a_position_that_a_failover_has_set_back_is_caught_up(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 400)
-    await archive(backend, store)
+    await made(backend, redis_url, AGENT, 400)
+    await archive(backend, store, AGENT)
     shard = backend.keys.shards[backend.keys.shard_of(AGENT)]
     position = await backend.wire.call("HGET", shard.archive, AGENT)
     await backend.wire.call("HSET", shard.archive, AGENT, "5-0 0-0")
-    assert await archive(backend, store) == Archived()
+    assert await archive(backend, store, AGENT) == Archived()
     assert await backend.wire.call("HGET", shard.archive, AGENT) == position
     await backend.wire.call("DEL", shard.archive)
-    assert await archive(backend, store) == Archived()
+    assert await archive(backend, store, AGENT) == Archived()
     assert await backend.wire.call("HGET", shard.archive, AGENT) == position
 
 

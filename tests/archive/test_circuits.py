@@ -9,7 +9,6 @@ import pytest
 from fuseline.archive import archiving
 from fuseline.archive.archiving import Archiver
 from fuseline.archive.chain import Manifest, encode_manifest, load_chain, manifest_path
-from fuseline.archive.proof import ArchiveProof, prove
 from fuseline.archive.querying import query as ask
 from fuseline.archive.reading import ArchiveReader
 from fuseline.archive.store import Store
@@ -26,7 +25,7 @@ from fuseline.projections.past import state_at
 from fuseline.projections.timeline import query
 from fuseline.projections.verify import verify
 from fuseline.projections.what_if import what_if
-from tests.archive.support import trim
+from tests.archive.support import proof, trim
 from tests.logbook import append, log_of, outcome, projection_of
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
 from tests.waiting import eventually
@@ -50,11 +49,6 @@ async def archived(backend: Backend, store: Store, rows: int = ROWS) -> None:
 
 async def chain_of(backend: Backend, store: Store) -> list[Manifest]:
     return [one for one, _ in await load_chain(store, backend.keys.namespace_name, AGENT)]
-
-
-async def proof(backend: Backend, store: Store) -> ArchiveProof:
-    (found,) = await prove(backend, store, AGENT)
-    return found
 
 
 def folded(log: list[Entry], at_ms: int) -> Circuit:
@@ -130,7 +124,7 @@ async def test_an_archive_of_before_is_folded_from_its_start_and_goes_on_with_ci
     for _ in range(12):
         ms = chance.randrange(BEGIN, log[-200][0])
         assert (await state_at(backend, AGENT, ms)).circuit == folded(log, ms), ms
-    found = await proof(backend, store)
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps, found.folded) == (True, 0, True), found
 
 
@@ -157,16 +151,16 @@ async def test_a_circuit_that_is_another_is_found(
 ) -> None:
     await made(backend, redis_url, 7, 400)
     await archived(backend, store)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
     first, *_, last = [one for one in await chain_of(backend, store) if one.kind == "events"]
     path = manifest_path(backend.keys.namespace_name, AGENT, last.number)
     whole = await store.get(path)
     for circuit in (first.circuit, b"none"):
         await store.put(path, encode_manifest(msgspec.structs.replace(last, circuit=circuit)))
-        problems = (await proof(backend, store)).problems
+        problems = (await proof(backend, store, AGENT)).problems
         assert any("circuit" in problem for problem in problems), problems
     await store.put(path, whole)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
 
 
 async def test_after_a_gap_a_past_is_exact_again(
@@ -186,7 +180,7 @@ async def test_after_a_gap_a_past_is_exact_again(
     assert (await state_at(backend, AGENT, ends_ms - 5000)).from_history
     asked = await what_if(backend, AGENT, {"failure_threshold": 3}, ends_ms + 1, log[-1][0])
     assert asked.complete
-    found = await proof(backend, store)
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps, found.folded) == (True, 1, True), found
 
 
@@ -223,7 +217,7 @@ async def test_a_new_agent_of_a_name_is_not_the_one_that_was(
         assert found.circuit == folded(log, entry[0])
     chain = await chain_of(backend, store)
     assert [one.kind for one in chain if one.anew] == ["events", "history"]
-    proven = await proof(backend, store)
+    proven = await proof(backend, store, AGENT)
     assert (proven.ok, proven.gaps, proven.folded) == (True, 0, True), proven
     assert (await verify(backend, names[0])).ok
     counted = await ask(store, backend.keys.namespace_name, "SELECT count(*) FROM events")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from fuseline.archive.archiving import Archiver, stop_archiving
+from fuseline.archive.archiving import stop_archiving
 from fuseline.archive.reading import ArchiveReader, reader_from_env
 from fuseline.archive.store import VARIABLE, ArchiveError, Store
 from fuseline.core.circuit import Transition
@@ -22,7 +22,7 @@ from fuseline.projections.past import state_at
 from fuseline.projections.timeline import Kind, query
 from fuseline.projections.what_if import what_if
 from fuseline.schemas.moments import iso
-from tests.archive.support import trim
+from tests.archive.support import archive, trim
 from tests.cli.support import environment, run
 from tests.projections.tally_support import BEGIN, fill, fold, lively_log
 
@@ -39,10 +39,6 @@ async def made(backend: Backend, url: str, seed: int, count: int = 1500) -> int:
     await backend.wire.call("HSET", shard.agents, AGENT, b"1 \x91\x90")
     await fold(backend, url, backend.keys.namespace_name, AGENT)
     return log[-1][0]
-
-
-async def archived(backend: Backend, store: Store, rows: int = 100) -> None:
-    await Archiver(backend, store, rows).archive([backend.keys.agent(AGENT)])
 
 
 def read_from(backend: Backend, store: Store) -> None:
@@ -98,7 +94,7 @@ async def test_every_answer_is_the_same_as_before_trimming(
     last_ms = await made(backend, redis_url, seed)
     before = await answers(backend, last_ms, seed)
     assert sum(name.startswith("explain") for name in before) > 5
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     await trim(backend, AGENT, outcomes=200, history_days=1e-9)
     agent = backend.keys.agent(AGENT)
     assert await backend.wire.call("XLEN", agent.events) < 300
@@ -119,7 +115,7 @@ async def test_a_page_asked_for_before_goes_on_across_the_seam(
     whole = await query(backend, AGENT, limit=10_000)
     first = await page(backend, AGENT, limit=150)
     read_from(backend, store)
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     items = list(first.items)
     older, kept = first.older, 1000
     while older is not None:
@@ -149,7 +145,7 @@ async def test_without_the_archive_a_range_begins_where_the_server_begins(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     last_ms = await made(backend, redis_url, 1)
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     await trim(backend, AGENT, outcomes=200)
     plain = await query(backend, AGENT, limit=10_000)
     asked = await what_if(backend, AGENT, PATCH, BEGIN, last_ms)
@@ -175,7 +171,7 @@ async def test_a_gap_in_the_archive_is_not_read_over(
     whole = await query(backend, AGENT, limit=10_000)
     await trim(backend, AGENT, outcomes=900)  # before anybody archives
     lost_to = (await load_origin(backend, backend.keys.agent(AGENT))).position
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     await trim(backend, AGENT, outcomes=100)
     read_from(backend, store)
     kept = [item for item in whole if item.position[:2] > lost_to or item.position[2]]
@@ -199,7 +195,7 @@ async def test_a_gap_in_the_archive_is_not_read_over(
 
 async def test_a_damaged_segment_is_named(backend: Backend, store: Store, redis_url: str) -> None:
     last_ms = await made(backend, redis_url, 4)
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     await trim(backend, AGENT, outcomes=200)
     assert store.folder is not None
     file = sorted((store.folder).rglob("events/**/*.parquet"))[2]
@@ -245,7 +241,7 @@ async def test_ranges_of_ids_are_those_of_the_server(
         return found
 
     before = [await plain(*one) for one in asked]
-    await archived(backend, store, rows=30)
+    await archive(backend, store, AGENT, rows=30)
     await trim(backend, AGENT, outcomes=120)
     read_from(backend, store)
     for (start, end, count, newest), answer in zip(asked, before, strict=True):
@@ -262,7 +258,7 @@ async def test_commands_read_the_archive_that_the_environment_names(
     whole = await query(backend, AGENT, limit=10_000)
     moment = whole[len(whole) // 4].at_ms
     circuit = (await state_at(backend, AGENT, moment)).circuit
-    await archived(backend, store)
+    await archive(backend, store, AGENT)
     await trim(backend, AGENT, outcomes=100, history_days=1e-9)
     plain = environment(
         REDIS_URL=redis_url,

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import random
 import re
 import subprocess
 import sys
@@ -13,20 +12,17 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fuseline.archive.archiving import Archived, Archiver
+from fuseline.archive.archiving import Archived
 from fuseline.archive.chain import load_chain
-from fuseline.archive.proof import ArchiveProof, prove
 from fuseline.archive.querying import query as ask
 from fuseline.archive.reading import ArchiveReader
 from fuseline.archive.store import VARIABLE, ArchiveError, Store, TakenError
-from fuseline.archive.tables import RawEntry, from_parquet
 from fuseline.events.backend import Backend
 from fuseline.projections.past import state_at
 from fuseline.projections.timeline import query
 from fuseline.projections.verify import verify
-from tests.archive.support import trim
+from tests.archive.support import archive, archived, made, proof, stream, trim
 from tests.cli.support import environment, run
-from tests.projections.tally_support import fill, fold, lively_log
 
 AGENT = "billing é"
 BUCKET = "archive"
@@ -70,42 +66,11 @@ def store(reached: None, namespace: str) -> Store:
     return Store(f"s3://{BUCKET}/of/{namespace}")
 
 
-async def made(backend: Backend, url: str, count: int, seed: int) -> None:
-    """One agent with a folded log."""
-    shard = backend.keys.shards[backend.keys.shard_of(AGENT)]
-    await fill(backend, AGENT, lively_log(random.Random(seed), count))
-    await backend.wire.call("HSET", shard.agents, AGENT, b"1 \x91\x90")
-    await fold(backend, url, backend.keys.namespace_name, AGENT)
-
-
-async def archive(backend: Backend, store: Store, rows: int = 100) -> Archived:
-    return await Archiver(backend, store, rows).archive([backend.keys.agent(AGENT)])
-
-
-async def archived(backend: Backend, store: Store, kind: str) -> list[RawEntry]:
-    """What the chain of the agent names, in its order."""
-    found: list[RawEntry] = []
-    for manifest, _ in await load_chain(store, backend.keys.namespace_name, AGENT):
-        if manifest.kind == kind:
-            found += from_parquet(await store.get(manifest.file))
-    return found
-
-
-async def stream(backend: Backend, kind: str) -> list[RawEntry]:
-    key = getattr(backend.keys.agent(AGENT), kind)
-    return [(own, fields) for own, fields in await backend.wire.call("XRANGE", key, "-", "+")]
-
-
-async def proof(backend: Backend, store: Store) -> ArchiveProof:
-    (found,) = await prove(backend, store, AGENT)
-    return found
-
-
 async def test_killed_again_and_again_it_holds_each_entry_once_and_answers(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 900, 1)
-    log, history = await stream(backend, "events"), await stream(backend, "history")
+    await made(backend, redis_url, AGENT, 900, 1)
+    log, history = await stream(backend, AGENT, "events"), await stream(backend, AGENT, "history")
     items = await query(backend, AGENT, limit=10_000)
     moments = [items[n].at_ms for n in range(5, len(items), len(items) // 6)]
     states = [(await state_at(backend, AGENT, ms)).circuit for ms in moments]
@@ -116,13 +81,13 @@ async def test_killed_again_and_again_it_holds_each_entry_once_and_answers(
     told, _ = await process.communicate()
     assert (process.returncode, int(told)) == (0, KILLS)
     assert 0 < len(await load_chain(store, backend.keys.namespace_name, AGENT)) < len(log) / 40
-    await archive(backend, store)
-    assert await archive(backend, store) == Archived()
-    assert await archived(backend, store, "events") == log
-    assert await archived(backend, store, "history") == history
+    await archive(backend, store, AGENT)
+    assert await archive(backend, store, AGENT) == Archived()
+    assert await archived(backend, store, AGENT, "events") == log
+    assert await archived(backend, store, AGENT, "history") == history
     await trim(backend, AGENT, outcomes=100, history_days=1e-9)
-    assert len(await stream(backend, "events")) < 200
-    found = await proof(backend, store)
+    assert len(await stream(backend, AGENT, "events")) < 200
+    found = await proof(backend, store, AGENT)
     assert (found.ok, found.gaps, found.folded) == (True, 0, True), found
     assert (await verify(backend, backend.keys.agent(AGENT))).ok
     # Over what is kept and what is in the store, as if nothing had been trimmed.
@@ -140,29 +105,31 @@ async def test_of_two_archivers_only_one_writes_a_manifest(
     with pytest.raises(TakenError, match="x is there already"):
         await store.put("x", b"2", create=True)
     assert await store.get("x") == b"1"
-    await made(backend, redis_url, 250, 2)
-    done = await asyncio.gather(*(archive(backend, store, rows=n) for n in (60, 90)))
-    log, history = await stream(backend, "events"), await stream(backend, "history")
-    assert await archived(backend, store, "events") == log
+    await made(backend, redis_url, AGENT, 250, 2)
+    done = await asyncio.gather(*(archive(backend, store, AGENT, rows=n) for n in (60, 90)))
+    log, history = await stream(backend, AGENT, "events"), await stream(backend, AGENT, "history")
+    assert await archived(backend, store, AGENT, "events") == log
     assert sum(one.entries for one in done) == len(log) + len(history)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
 
 
 async def test_a_change_of_an_object_is_found(
     backend: Backend, store: Store, redis_url: str
 ) -> None:
-    await made(backend, redis_url, 300, 3)
-    await archive(backend, store)
+    await made(backend, redis_url, AGENT, 300, 3)
+    await archive(backend, store, AGENT)
     chain = await load_chain(store, backend.keys.namespace_name, AGENT)
     file = chain[1][0].file
     whole = await store.get(file)
     await store.put(file, whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert f"{file} was changed: its hash is another" in (await proof(backend, store)).problems
+    assert (
+        f"{file} was changed: its hash is another" in (await proof(backend, store, AGENT)).problems
+    )
     await store.delete(file)
-    assert not (await proof(backend, store)).ok
+    assert not (await proof(backend, store, AGENT)).ok
     await store.delete(file)  # what is not there is none
     await store.put(file, whole)
-    assert (await proof(backend, store)).ok
+    assert (await proof(backend, store, AGENT)).ok
     with pytest.raises(ArchiveError, match="cannot be read"):
         await store.get("nowhere")
 
@@ -170,7 +137,7 @@ async def test_a_change_of_an_object_is_found(
 async def test_the_commands_take_the_store_from_the_environment(
     backend: Backend, store: Store, redis_url: str, s3: str
 ) -> None:
-    await made(backend, redis_url, 300, 4)
+    await made(backend, redis_url, AGENT, 300, 4)
     whole = await query(backend, AGENT, limit=10_000)
     names = ("AWS_ENDPOINT", "AWS_ALLOW_HTTP", "AWS_REGION", "AWS_ACCESS_KEY_ID",
              "AWS_SECRET_ACCESS_KEY")  # fmt: skip
