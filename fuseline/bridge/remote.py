@@ -65,11 +65,7 @@ class RemoteCalls:
         """
         breaker = await self._breaker(agent)
         local = breaker.local
-        admitted: Admission | None = None
-        if local.admit_epoch >= 0:
-            admitted = Admission(local.admit_epoch)
-        elif monotonic() >= local.refuse_until:
-            admitted = await breaker.admit()
+        admitted = None if monotonic() < local.refuse_until else await breaker.admit()
         if admitted is None:
             refusal = breaker.refusal()
             return CallAdmission(

@@ -77,34 +77,19 @@ function oneUnit(ms: number): string {
   return `${Math.floor(ms / DAY)}${NBSP}d`
 }
 
-const local = new Intl.DateTimeFormat(LOCALE, {
+const MOMENT = {
   day: "numeric",
   month: "short",
   year: "numeric",
   hour: "2-digit",
   minute: "2-digit",
   second: "2-digit",
-})
-const utc = new Intl.DateTimeFormat(LOCALE, {
-  day: "numeric",
-  month: "short",
-  year: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  timeZone: "UTC",
-})
+} as const
+const local = new Intl.DateTimeFormat(LOCALE, MOMENT)
+const utc = new Intl.DateTimeFormat(LOCALE, { ...MOMENT, timeZone: "UTC" })
 const clock = new Intl.DateTimeFormat(LOCALE, { hour: "2-digit", minute: "2-digit" })
 
-const zoned = new Intl.DateTimeFormat(LOCALE, {
-  day: "numeric",
-  month: "short",
-  year: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  timeZoneName: "short",
-})
+const zoned = new Intl.DateTimeFormat(LOCALE, { ...MOMENT, timeZoneName: "short" })
 const dayUtc = new Intl.DateTimeFormat(LOCALE, {
   day: "numeric",
   month: "short",
