@@ -6,9 +6,8 @@ import asyncio
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from math import inf
 from time import monotonic
-from types import AsyncGeneratorType, CoroutineType, TracebackType
+from types import AsyncGeneratorType, CoroutineType, MethodType, TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
 
 from fuseline.bridge import admission
@@ -18,14 +17,15 @@ from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classif
 from fuseline.bridge.guard import Guard, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
 from fuseline.bridge.ramp import RECOVERING
-from fuseline.bridge.traced import call_traced
+from fuseline.bridge.traced import YIELD_MASK, call_traced
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
 from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Mode, Outcome, Result
 from fuseline.events.keys import AgentKeys
-from fuseline.telemetry.calls import CallSpan, CallSpans
+from fuseline.telemetry.call_span import CallSpan
+from fuseline.telemetry.calls import CallSpans
 from fuseline.telemetry.tracing import active_tracer, trace_bytes
 
 P = ParamSpec("P")
@@ -33,12 +33,7 @@ T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 Fallback = Callable[[CallRefusedError], Any]
 
-# A caller that never lets the event loop run would starve the recorder; so each time this many
-# outcomes wait (a power of two, less one) it has to.
-_YIELD_MASK = 4095
-
 _SUCCESS = Result.SUCCESS
-_OPEN = CircuitState.OPEN
 
 
 class Host(admission.Host, Protocol):
@@ -75,17 +70,17 @@ class CircuitBreaker:
         self.local = circuit
         self.last_event_id = (0, 0)  # id of the last acknowledged outcome
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
-        self.rejected = 0
+        self._rejected = 0.0  # whole; adding to a float takes half the time
         self.overflowed = 0  # calls refused because `max_concurrent_calls` were in flight
         self.ended = [0] * len(Result)  # calls by result
         self.probes_ended = [0] * len(Result)  # those of them that were probes
         self._host = host
         self._classifier = classifier
         self._spans: CallSpans | None = None
-        self._traced: CallSpans | None = None  # the same, where the hot path has spans
+        self.hot_spans: CallSpans | None = None  # the same, where the hot path has them
         self._guarded = True  # calls need more than the hot path: a classifier, or spans
         self.look_for_tracer()
-        self._successes: list[Success] = []  # quick ones, not yet folded
+        self.successes: list[Success] = []  # quick ones, not yet folded
         self._outcomes: list[Recorded] = []
         self.in_flight = 0
         self._blocks = Blocks()
@@ -106,6 +101,11 @@ class CircuitBreaker:
     def config(self) -> CircuitBreakerConfig:
         """The settings in force, from memory."""
         return self.local.config or self.initial_config
+
+    @property
+    def rejected(self) -> int:
+        """Calls that were refused because the circuit did not admit them."""
+        return int(self._rejected)
 
     async def snapshot(self) -> Circuit:
         """The projection now, from Redis, with the figures of the window.
@@ -136,8 +136,13 @@ class CircuitBreaker:
             self._spans = None
         elif spans is None or spans.tracer is not tracer:
             self._spans = CallSpans(tracer, self.name)
-        self._traced = self._spans if self._classifier is None else None
         self._guarded = self._classifier is not None or self._spans is not None
+        before, self.hot_spans = self.hot_spans, None if self._classifier else self._spans
+        if self.hot_spans is not None and before is None:
+            # Going there by the method below would be another coroutine, a seventh of a call.
+            self.call = MethodType(call_traced, self)  # type: ignore[method-assign]
+        elif self.hot_spans is None and before is not None:
+            del self.call
 
     # --- guarding calls ---
 
@@ -171,18 +176,18 @@ class CircuitBreaker:
         """
         local = self.local
         epoch = local.admit_epoch
-        if epoch < 0 or self._guarded:
-            if epoch >= 0 and self._traced is not None:
-                return await call_traced(self, self._traced, epoch, fn, args, kwargs)
-            wait = local.refuse_until - monotonic()
-            if wait > 0 and not kwargs:
-                # The other hot path: refusing. A fresh exception each time, because one that is
-                # raised again and again keeps every traceback it ever had.
-                self.rejected += 1
+        if epoch < 0:
+            # The other hot path: refusing. A fresh exception each time, because one that is
+            # raised again and again keeps every traceback it ever had.
+            if monotonic() < local.refuse_until and not kwargs:
+                self._rejected += 1.0
                 if self._spans is not None:
                     self._spans.refused(*self._seen())
-                wait = 0.0 if wait == inf else wait
-                raise CircuitBreakerOpenError(self.name, _OPEN, wait, local.refuse_cause)
+                raise CircuitBreakerOpenError(*local.refusing)
+            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
+        if self._guarded:
+            if self.hot_spans is not None:
+                return await call_traced(self, fn, *args, **kwargs)
             return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
         if kwargs:
             kwargs.pop("fallback", None)
@@ -202,13 +207,11 @@ class CircuitBreaker:
         if ended - started >= local.slow_seconds:
             self.record(Admission(epoch), started, ended, PLAIN_SUCCESS)
             return result
-        successes = self._successes
+        successes = self.successes
         successes.append((epoch, started, ended))
         waiting = len(successes)
-        if waiting & _YIELD_MASK == 1:
-            self._host.recorder.want(self, urgent=waiting > 1)
-            if waiting > 1:
-                await asyncio.sleep(0)
+        if waiting & YIELD_MASK == 1 and self.enough(waiting):
+            await asyncio.sleep(0)
         return result
 
     async def _call(
@@ -280,7 +283,7 @@ class CircuitBreaker:
 
     def refusal(self) -> CircuitBreakerOpenError:
         """See `guard.Guarded`."""
-        self.rejected += 1
+        self._rejected += 1.0
         local = self.local
         state = local.state()
         cause = local.cause()
@@ -304,7 +307,7 @@ class CircuitBreaker:
             and ended - started < self.local.slow_seconds
         )
         if plain:
-            self._successes.append((admission.epoch, started, ended))
+            self.successes.append((admission.epoch, started, ended))
             self._host.recorder.want(self, urgent=False)
             return
         self._fold_successes()
@@ -331,19 +334,21 @@ class CircuitBreaker:
         if self.local.suspect:
             self._host.own_fold_opened(self)
 
-    def note_success(self, epoch: int, started: float, ended: float) -> bool:
+    async def call_else(
+        self, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
         """See `traced.Traced`."""
-        self._successes.append((epoch, started, ended))
-        waiting = len(self._successes)
-        if waiting & _YIELD_MASK != 1:
-            return False
+        return await CircuitBreaker.call(self, fn, *args, **kwargs)
+
+    def enough(self, waiting: int) -> bool:
+        """See `traced.Traced`."""
         self._host.recorder.want(self, urgent=waiting > 1)
         return waiting > 1
 
     def _fold_successes(self) -> None:
         """Folds the successes since the last time and puts them in order with the others."""
-        if self._successes:
-            successes, self._successes = self._successes, []
+        if self.successes:
+            successes, self.successes = self.successes, []
             self.ended[_SUCCESS] += len(successes)
             self.local.record_successes(successes)
             self._outcomes += successes
@@ -351,6 +356,8 @@ class CircuitBreaker:
     def take_outcomes(self) -> list[Recorded]:
         """See `recorder.Source`."""
         self._fold_successes()
+        if self._spans is not None:
+            self._spans.make_soon()
         self.look_for_tracer()
         outcomes, self._outcomes = self._outcomes, []
         self.unacknowledged += len(outcomes)
@@ -359,7 +366,7 @@ class CircuitBreaker:
     @property
     def has_outcomes(self) -> bool:
         """Whether anything is recorded that the recorder has not taken."""
-        return bool(self._successes or self._outcomes)
+        return bool(self.successes or self._outcomes)
 
     def acknowledged(self, event_id: tuple[int, int], count: int) -> None:
         """See `recorder.Source`."""

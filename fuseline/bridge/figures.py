@@ -18,10 +18,14 @@ _RESULTS = [result.name.lower() for result in Result]
 class Counted(Protocol):
     """What a breaker counts."""
 
-    rejected: int
     overflowed: int
     ended: list[int]
     probes_ended: list[int]
+
+    @property
+    def rejected(self) -> int:
+        """Calls that the circuit did not admit."""
+        ...
 
 
 class CallFigures:

@@ -15,7 +15,8 @@ from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BulkheadFullError, CallRefusedError, CircuitBreakerOpenError
 from fuseline.core.events import Result
-from fuseline.telemetry.calls import CallSpan, CallSpans
+from fuseline.telemetry.call_span import CallSpan
+from fuseline.telemetry.calls import CallSpans
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ class Guard:
                 decision = "bulkhead_full" if full else "rejected" if refused else "abandoned"
                 view = self._breaker.local.view
                 epoch = view.epoch if view is not None else UNKNOWN_EPOCH
-                span.finish(monotonic(), self._state, epoch, decision, "")
+                span.maker.finish(span, monotonic(), self._state, epoch, decision, "")
             raise
 
     async def _begin(self) -> None:
@@ -218,8 +219,8 @@ class Guard:
         if span is not None:
             decision = "admitted" if self.admission.permit is None else "probe"
             outcome = verdict.result.name.lower()
-            epoch = self.admission.epoch
-            span.finish(ended, self._state, epoch, decision, outcome, verdict.failure_kind)
+            epoch, kind = self.admission.epoch, verdict.failure_kind
+            span.maker.finish(span, ended, self._state, epoch, decision, outcome, kind)
 
     def enter_span(self) -> None:
         """Makes the span of the call the current one."""

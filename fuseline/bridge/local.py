@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from time import monotonic
+from typing import Any
 
 from msgspec import Struct
 
@@ -35,17 +37,42 @@ class Admission(Struct, frozen=True):
     local: bool = False  # decided by this process alone
 
 
+class OpenUntil(Struct, frozen=True):
+    """What is said of all calls that are refused at once; see `errors.Refusal`.
+
+    Attributes:
+        agent: name of the agent.
+        moment: until when, in monotonic seconds; infinite: nobody knows.
+        cause: why.
+    """
+
+    agent: str
+    moment: float
+    cause: str
+
+    @property
+    def state(self) -> CircuitState:
+        """Also of a circuit that is forced open."""
+        return CircuitState.OPEN
+
+    def retry_after_seconds(self) -> float:
+        """From now."""
+        return 0.0 if self.moment == inf else max(0.0, self.moment - monotonic())
+
+
 class LocalCircuit:
     """View, own fold and the gate that the hot path reads.
 
     Attributes:
         admit_epoch: calls are admitted at once under this epoch; -1: ask `admission.admit`.
         refuse_until: calls are refused at once before this moment (monotonic seconds).
-        refuse_cause: why, then.
+        refusing: the arguments of `CircuitBreakerOpenError` then; a tuple that is there already
+            saves an eighth of the time a refusal takes.
         slow_seconds: calls this long are slow.
     """
 
-    def __init__(self, clock: ServerClock) -> None:
+    def __init__(self, agent: str, clock: ServerClock) -> None:
+        self._agent = agent
         self._clock = clock
         self.view: Circuit | None = None
         self.own: Circuit | None = None
@@ -55,7 +82,7 @@ class LocalCircuit:
         self.refuse_until = 0.0
         self._probes_won = (0, 0)  # a round, and its probes that succeeded here
         self._ramp = Ramp()
-        self.refuse_cause = ""
+        self.refusing: tuple[Any, ...] = (OpenUntil(agent, 0.0, "unknown"),)
         self.slow_seconds = inf
         self._seq = 0
 
@@ -218,14 +245,13 @@ class LocalCircuit:
 
     def set_gate(self) -> None:
         """Works out what the hot path may decide without asking."""
-        view, own = self.view, self.own
         self.admit_epoch, self.refuse_until = -1, 0.0
+        view, own = self.view, self.own
         if view is None or own is None or self.closed:
             return
-        self.refuse_cause = self.cause()
-        monotonic = self._clock.monotonic
         if view.mode is Mode.FORCED_OPEN:
-            self.refuse_until = monotonic(view.mode_until_ms) if view.mode_until_ms else inf
+            until_ms = view.mode_until_ms
+            self._refuse_until(self._clock.monotonic(until_ms) if until_ms else inf)
             return
         if view.mode is not Mode.AUTO and view.mode_until_ms:
             return  # an override that expires is looked at for each call
@@ -239,7 +265,12 @@ class LocalCircuit:
             if plain and circuit.epoch == view.epoch:
                 self.admit_epoch = view.epoch
         elif circuit.state is CircuitState.OPEN:
-            self.refuse_until = monotonic(circuit.open_until_ms)
+            self._refuse_until(self._clock.monotonic(circuit.open_until_ms))
+
+    def _refuse_until(self, moment: float) -> None:
+        """Lets the hot path refuse until then (monotonic seconds)."""
+        self.refuse_until = moment
+        self.refusing = (OpenUntil(self._agent, moment, self.cause()),)
 
     def held_back(self) -> bool:
         """Whether a call is refused because the agent is recovering; for CLOSED circuits.

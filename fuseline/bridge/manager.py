@@ -158,7 +158,7 @@ class CircuitBreakerManager:
         breaker = self.breakers.get(agent)
         if breaker is None:
             keys = self.backend.keys.agent(agent)
-            circuit = LocalCircuit(self.backend.clock)
+            circuit = LocalCircuit(agent, self.backend.clock)
             circuit.available = self._is_available(keys.shard)
             breaker = CircuitBreaker(self, keys, circuit, config or self.default_config, classifier)
             self.breakers[agent] = breaker

@@ -12,7 +12,7 @@ from fuseline.core.events import ProbeStarted
 from fuseline.events.backend import Backend
 from fuseline.events.codec import encode_event
 from fuseline.events.keys import AgentKeys
-from fuseline.telemetry import calls
+from fuseline.telemetry.call_span import AGENT, EPOCH
 from fuseline.telemetry.tracing import active_tracer, trace_bytes
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ async def acquire(
     tracer = active_tracer()
     if tracer is None:
         return await _acquire(host, keys, epoch, lease_ms, timeout_seconds)
-    about: dict[str, str | int] = {calls.AGENT: keys.name, calls.EPOCH: epoch}
+    about: dict[str, str | int] = {AGENT: keys.name, EPOCH: epoch}
     with tracer.start_as_current_span("fuseline.probe.acquire", attributes=about) as span:
         reply = await _acquire(host, keys, epoch, lease_ms, timeout_seconds)
         span.set_attribute("fuseline.probe.answer", reply[0].decode().lower())

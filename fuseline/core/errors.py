@@ -5,7 +5,7 @@ Each message says what is wrong, with which value, what is allowed and what to d
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 if TYPE_CHECKING:
     from fuseline.core.states import CircuitState
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 class FuselineError(Exception):
     """Base class of all errors raised by Fuseline."""
+
+    __slots__ = ()
 
 
 class ConfigError(FuselineError, ValueError):
@@ -37,13 +39,40 @@ class ConfigError(FuselineError, ValueError):
 class CallRefusedError(FuselineError):
     """A call was refused before it began; the callee has not been touched."""
 
+    __slots__ = ()
+
+
+class Refusal(Protocol):
+    """What all refusals of a circuit until a moment have in common."""
+
+    @property
+    def agent(self) -> str:
+        """Name of the agent."""
+        ...
+
+    @property
+    def state(self) -> CircuitState:
+        """The state that refuses."""
+        ...
+
+    @property
+    def cause(self) -> str:
+        """Why."""
+        ...
+
+    def retry_after_seconds(self) -> float:
+        """When asking again can succeed, from now; 0.0 if unknown."""
+        ...
+
 
 class CircuitBreakerOpenError(CallRefusedError):
     """The breaker refused the call: the circuit is open, or all probes of the round are out.
 
-    Refusing is a hot path and most of these are never looked at, so the values stay in `args`,
-    where the interpreter puts them, and the message is made when somebody reads it.
+    Refusing is a hot path and most of these are never looked at, so what was given stays in
+    `args`, where the interpreter puts it, and the values are worked out when somebody reads them.
     """
+
+    __slots__ = ()
 
     if TYPE_CHECKING:
 
@@ -51,29 +80,46 @@ class CircuitBreakerOpenError(CallRefusedError):
             self, agent: str, state: CircuitState, retry_after_seconds: float, cause: str
         ) -> None: ...
 
+    def _values(self) -> tuple[str, CircuitState, float, str]:
+        if len(self.args) > 1:
+            return cast("tuple[str, CircuitState, float, str]", self.args)
+        refusal: Refusal = self.args[0]
+        return refusal.agent, refusal.state, refusal.retry_after_seconds(), refusal.cause
+
     @property
     def agent(self) -> str:
         """Name of the agent."""
-        return cast("str", self.args[0])
+        return self._values()[0]
 
     @property
     def state(self) -> CircuitState:
         """The state that refused the call: OPEN, HALF_OPEN, or CLOSED while `recovering`."""
-        return cast("CircuitState", self.args[1])
+        return self._values()[1]
 
     @property
     def retry_after_seconds(self) -> float:
-        """When asking again can succeed, from the moment of refusal; 0.0 if unknown."""
-        return cast("float", self.args[2])
+        """When asking again can succeed; 0.0 if unknown.
+
+        From now, while the end of OPEN is known; else from the moment of refusal.
+        """
+        return self._values()[2]
 
     @property
     def cause(self) -> str:
         """Why the call is refused, e.g. `consecutive_failures`, `forced_open` or `recovering`."""
-        return cast("str", self.args[3])
+        return self._values()[3]
 
     def __str__(self) -> str:
-        wait = f"; retry in {self.retry_after_seconds:.3g} s" if self.retry_after_seconds else ""
-        return f"circuit of agent {self.agent!r} is {self.state.value} ({self.cause}){wait}"
+        agent, state, seconds, cause = self._values()
+        wait = f"; retry in {seconds:.3g} s" if seconds else ""
+        return f"circuit of agent {agent!r} is {state.value} ({cause}){wait}"
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}{self._values()!r}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A moment of this process's clock says nothing to another.
+        return type(self), self._values(), vars(self)
 
 
 class BulkheadFullError(CallRefusedError):

@@ -20,7 +20,7 @@ from opentelemetry import trace
 from structlog.tracebacks import ExceptionDictTransformer
 
 from fuseline.core.errors import ConfigError
-from fuseline.telemetry.calls import CallSpan
+from fuseline.telemetry.call_span import CallSpan
 from fuseline.telemetry.redaction import redact, redact_text
 
 _LEVEL_VARIABLE = "FUSELINE_LOG_LEVEL"

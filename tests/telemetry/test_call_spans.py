@@ -19,7 +19,7 @@ from fuseline import (
     CircuitBreakerManager,
     CircuitBreakerOpenError,
 )
-from fuseline.telemetry.calls import CallSpan
+from fuseline.telemetry.call_span import CallSpan
 from tests.bridge.support import Boom, Callee, fail_times
 from tests.logbook import failing, outcomes_of
 from tests.waiting import eventually
