@@ -28,9 +28,9 @@ def test_a_refusal_until_a_moment_says_how_long_from_now() -> None:
     assert twin.cause == error.cause == "failure_rate"
 
 
-@pytest.mark.parametrize("until", [monotonic() - 5, inf])
-def test_a_refusal_without_a_known_end_gives_no_time(until: float) -> None:
-    error = made(OpenUntil("billing", until, "forced_open"))
+@pytest.mark.parametrize("seconds", [-5, inf])
+def test_a_refusal_without_a_known_end_gives_no_time(seconds: float) -> None:
+    error = made(OpenUntil("billing", monotonic() + seconds, "forced_open"))
     assert error.retry_after_seconds == 0.0
     assert str(error) == "circuit of agent 'billing' is open (forced_open)"
     assert repr(error).startswith("CircuitBreakerOpenError('billing', ")
