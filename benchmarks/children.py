@@ -16,6 +16,7 @@ from typing import Any
 
 Answer = dict[str, Any]
 Handler = Callable[..., Awaitable[Answer | None]]
+SILENCE = 0.004  # seconds in which a child that is measured does not wake its parent by an answer
 PATIENCE = 120.0  # seconds for one answer; nothing here takes half of it
 
 

@@ -9,22 +9,28 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 from benchmarks import fuseline_parts as parts
-from benchmarks.children import Answer, serve
+from benchmarks.children import SILENCE, Answer, serve
 from benchmarks.subjects import CalleeError, noop
 
 WATCH = 5.0  # seconds until a watcher gives up
 
 
-def _opened_at(breaker: Any) -> int | None:
-    """When a breaker was first seen not CLOSED; None if it is not within `WATCH`."""
-    from fuseline import CircuitState
+async def _opened(breaker: Any) -> int | None:
+    """When the breaker's memory first refuses; None if it does not within `WATCH`."""
+    refuses: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    local = breaker.local
+    set_gate = local.set_gate
 
-    end = time.monotonic() + WATCH
-    while breaker.state is CircuitState.CLOSED:
-        if time.monotonic() > end:
-            return None
-        time.sleep(0.0001)
-    return time.monotonic_ns()
+    def watched() -> None:
+        set_gate()
+        if local.refuse_until and not refuses.done():
+            refuses.set_result(time.monotonic_ns())
+
+    local.set_gate = watched
+    try:
+        return await asyncio.wait_for(refuses, WATCH)
+    except TimeoutError:
+        return None
 
 
 class Worker:
@@ -67,6 +73,7 @@ class Worker:
         try:
             await self._breakers[0].call(callee)
         except CalleeError:
+            await asyncio.sleep(SILENCE)
             return {"at_ns": at_ns}
         raise RuntimeError("the failing call did not fail")
 
@@ -79,7 +86,7 @@ class Worker:
         from fuseline import CircuitBreakerOpenError
 
         breaker = self._breakers[0]
-        at_ns = await asyncio.to_thread(_opened_at, breaker)
+        at_ns = await _opened(breaker)
         if at_ns is None:
             return {"at_ns": None}
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.children import Answer, serve
+from benchmarks.children import SILENCE, Answer, serve
 
 FIRST, SECOND = b"bench-relay-1", b"bench-relay-2"
 BLOCK_MS = 1000
@@ -51,6 +51,7 @@ class Relay:
         """Append to the first stream; when that began."""
         at_ns = time.monotonic_ns()
         await self._client.xadd(FIRST, {b"e": b"x"})
+        await asyncio.sleep(SILENCE)
         return {"at_ns": at_ns}
 
     async def stop(self) -> None:

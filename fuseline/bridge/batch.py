@@ -10,6 +10,7 @@ import msgspec
 from fuseline.core.events import Outcome, Result
 from fuseline.events.codec import decode_event, encode_event
 from fuseline.events.keys import AgentKeys, ShardKeys
+from fuseline.projections.ahead import MOST_AGENTS, tell_call
 from fuseline.projections.store import Argument, probe_member
 
 Success = tuple[int, float, float]
@@ -21,6 +22,7 @@ Recorded = Success | tuple[float, Outcome]
 _RESEND_DELAY_MS = 20
 
 _OVERHEAD_BYTES = 60  # of one encoded outcome in memory, roughly
+_FAILED = (Result.FAILURE, Result.TIMEOUT)
 _VERDICTS = {Result.SUCCESS: "spent", Result.FAILURE: "failed", Result.TIMEOUT: "failed"}
 
 
@@ -32,6 +34,7 @@ class Batch(msgspec.Struct, eq=False):
     encoded_at: float
     agents: list[tuple[AgentKeys, list[bytes]]]
     settled: list[tuple[int, str, str]]  # index of the agent, member, verdict
+    decisive: list[AgentKeys] = []  # whose outcomes may change a state
     size: int = 0
     acknowledged: bool = False  # once; it may be sent again after a rewind
     acknowledged_at: float = 0.0
@@ -48,6 +51,7 @@ class Batch(msgspec.Struct, eq=False):
         """Encodes outcomes of an agent, aged by now, under the next numbers."""
         blobs = []
         seq = self.first + self.count
+        decisive = False
         for item in recorded:
             if len(item) == 3:
                 epoch, started, ended = item
@@ -64,6 +68,7 @@ class Batch(msgspec.Struct, eq=False):
                 outcome.age_ms = int((now - ended) * 1000)
                 outcome.worker = producer
                 outcome.seq = seq
+                decisive = decisive or outcome.result in _FAILED or outcome.permit is not None
                 if outcome.permit is not None:
                     member = probe_member(outcome.epoch, outcome.permit)
                     verdict = _VERDICTS.get(outcome.result, "back")
@@ -71,6 +76,8 @@ class Batch(msgspec.Struct, eq=False):
             seq += 1
             blobs.append(encode_event(outcome))
         self.agents.append((agent, blobs))
+        if decisive:
+            self.decisive.append(agent)
         self.count += len(blobs)
         self.size += size_of(blobs)
 
@@ -111,6 +118,13 @@ def append_call(
     for settled in batch.settled:
         arguments += settled
     return "append", keys, arguments
+
+
+def tell_calls(shard: ShardKeys, batch: Batch) -> list[tuple[str, list[str], list[Argument]]]:
+    """The calls to make behind that of `append`; whatever becomes of them, the outcomes stand."""
+    if len(batch.decisive) > MOST_AGENTS:
+        return []
+    return [tell_call(shard, agent) for agent in batch.decisive]
 
 
 def size_of(blobs: list[bytes]) -> int:

@@ -54,6 +54,8 @@ class Loads:
         self._loading: dict[str, asyncio.Future[None]] = {}
         self.overdue = False  # a caller has waited its longest in vain, and no load has ended since
         self._confirming: set[str] = set()
+        self._doubted: list[CircuitBreaker] = []
+        self._in_doubt = anyio.Event()
 
     async def refresh(self, name: str, timeout_seconds: float) -> None:
         """Takes over the circuit's projection as it is now.
@@ -204,19 +206,31 @@ class Loads:
         """Asks for the log's word on a circuit that this process's own outcomes have opened."""
         if breaker.name not in self._confirming:
             self._confirming.add(breaker.name)
-            self._host.start_soon(self._confirm, breaker)
+            # Mostly the feed brings the word in a moment; asking at once, and even beginning to,
+            # would only be in the way of what makes it come.
+            self._doubted.append(breaker)
+            asyncio.get_running_loop().call_later(_CONFIRM_SECONDS[0], self._in_doubt.set)
+
+    async def keep_confirming(self) -> None:
+        """Sees to those of `confirm`; runs until cancelled."""
+        while True:
+            await self._in_doubt.wait()
+            self._in_doubt = anyio.Event()
+            doubted, self._doubted = self._doubted, []
+            for breaker in doubted:
+                if breaker.local.suspect:
+                    self._host.start_soon(self._confirm, breaker)
+                else:
+                    self._confirming.discard(breaker.name)
 
     async def _confirm(self, breaker: CircuitBreaker) -> None:
         """Until the projection contains every own outcome; the feed may bring its word earlier."""
-        waits = iter(_CONFIRM_SECONDS)
+        waits = iter(_CONFIRM_SECONDS[1:])
         patience = monotonic() + WORD_SECONDS
         try:
-            while breaker.local.suspect:
+            while True:
                 try:
                     await self._host.recorder.flush(WORD_SECONDS)
-                    # Mostly the feed brings the word in a moment; asking at once would only be in
-                    # the way of what makes it come.
-                    await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
                     if not breaker.local.suspect:
                         return
                     circuit = await self.read(breaker)
@@ -227,5 +241,8 @@ class Loads:
                 reached = circuit.position >= breaker.last_event_id
                 if reached and (complete or monotonic() > patience):
                     breaker.local.update(circuit, confirmed=True)
+                if not breaker.local.suspect:
+                    return
+                await anyio.sleep(next(waits, _CONFIRM_SECONDS[-1]))
         finally:
             self._confirming.discard(breaker.name)

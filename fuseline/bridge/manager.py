@@ -31,6 +31,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.events.keys import AgentKeys, check_name
 from fuseline.events.settings import BackendSettings
+from fuseline.projections.ahead import Ahead
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
 from fuseline.telemetry.logs import get_logger
@@ -250,7 +251,9 @@ class CircuitBreakerManager:
                 figures = CallFigures(self.breakers, self.recorder)
                 observed.add(figures)
                 stack.callback(observed.remove, figures)
-                feed = FeedReader(self.backend, self._on_view, self._on_gap, self._on_health)
+                feed = FeedReader(
+                    self.backend, self._on_view, self._on_gap, self._on_health, self._on_ahead
+                )
                 await feed.start()
             except BaseException as error:  # noqa: BLE001 - whoever connects gets it
                 if not ready.done():
@@ -261,6 +264,7 @@ class CircuitBreakerManager:
                 self._tasks.start_soon(self._supervise, "spool", self.recorder.spool)
                 self._tasks.start_soon(self._supervise, "adoption", spooling.adopt)
                 self._tasks.start_soon(self._supervise, "feed", feed.run)
+                self._tasks.start_soon(self._supervise, "loads", self._loads.keep_confirming)
                 if embedded is not None:
                     self._tasks.start_soon(self._supervise, "embedded server", embedded.keep)
                 if self._with_projector:
@@ -350,6 +354,15 @@ class CircuitBreakerManager:
             else:
                 # The server has lost the agent; the log must not judge it by default settings.
                 self._reload([breaker])
+
+    def _on_ahead(self, ahead: Ahead) -> None:
+        breaker = self.breakers.get(ahead.agent)
+        view = breaker.local.view if breaker else None
+        # A first view comes from the projection alone, and so does one of a lost agent.
+        if breaker and view is not None and view.revision and view.position < ahead.position:
+            circuit = ahead.folded()
+            if circuit is not None:
+                breaker.local.update(circuit)
 
     def _on_gap(self, shard: int) -> None:
         lost = [b for b in self.breakers.values() if b.keys.shard == shard and b.local.view]

@@ -14,7 +14,7 @@ from time import monotonic
 import anyio
 
 from fuseline.bridge.admission import FIRST_SECONDS
-from fuseline.bridge.batch import Batch, append_call
+from fuseline.bridge.batch import Batch, append_call, tell_calls
 from fuseline.bridge.breaker import CircuitBreaker
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission
 from fuseline.bridge.manager import CircuitBreakerManager, default_worker_name
@@ -24,6 +24,7 @@ from fuseline.core.events import Outcome, Result
 from fuseline.events.agents import read_agent
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
+from fuseline.events.wire import translate
 from fuseline.schemas.calls import CallAdmission, OutcomeReport, OutcomesRecord, OutcomesRecorded
 
 # Who asks over HTTP waits anyway; a place among the probes should not be lost to a busy moment.
@@ -101,12 +102,11 @@ class RemoteCalls:
         batch = Batch(report.sequence, 0, now, [], [])
         outcomes = [(now - one.ago_ms / 1000, _outcome(one)) for one in report.outcomes]
         batch.add(breaker.keys, outcomes, now, producer)
-        name, keys, arguments = append_call(
-            self._backend.keys.shards[breaker.keys.shard],
-            (producer, report.worker, report.run),
-            batch,
-        )
-        reply = await self._backend.fcall(name, keys, arguments)
+        shard = self._backend.keys.shards[breaker.keys.shard]
+        call = append_call(shard, (producer, report.worker, report.run), batch)
+        reply, *_ = await self._backend.fcall_many([call, *tell_calls(shard, batch)])
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
         _check(reply, report)
         telling = any(one.result is not Result.SUCCESS or one.permit for _, one in outcomes)
         if telling or breaker.local.view is None:

@@ -72,6 +72,7 @@ class ShardKeys(NamedTuple):
     archive: str
     readers: str
     removed: str
+    ahead: str
 
 
 class TaskKeys(NamedTuple):
@@ -232,6 +233,7 @@ class Keys:
             f"{tag}:archive",
             f"{tag}:readers",
             f"{tag}:removed",
+            f"{tag}:ahead",
         )
 
 

@@ -11,12 +11,13 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 8
+BUILD = 9
 
 _PARTS = (
     *(
         "prelude",
         "append",
+        "tell",
         "probe",
         "commit",
         "tick",

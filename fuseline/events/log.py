@@ -66,14 +66,20 @@ def parse_wake(fields: list[bytes]) -> tuple[list[bytes], list[tuple[str, list[E
     What is carried is the id that the agent's log ended at before, and the new entries.
     """
     names = fields[1].split(b"\n")
-    carried: list[tuple[str, list[Entry]]] = []
-    for place in range(2, len(fields), 2):
-        if fields[place] == b"p":
-            carried.append((fields[place + 1].decode(), []))
-        elif fields[place] == b"i":
-            ms, seq = parse_id(fields[place + 1])
-            carried[-1][1].append((ms, seq, decode_event(fields[place + 3])))
+    begins = [place for place in range(2, len(fields), 2) if fields[place] == b"p"]
+    carried = [
+        (fields[begin + 1].decode(), parse_carried(fields[begin + 2 : end]))
+        for begin, end in zip(begins, [*begins, len(fields)][1:], strict=True)
+    ]
     return names, carried if len(carried) == len(names) else []
+
+
+def parse_carried(fields: list[bytes]) -> list[Entry]:
+    """Entries as fields of another one: `i` and the id, `e` and the event, and so on."""
+    return [
+        (*parse_id(fields[place + 1]), decode_event(fields[place + 3]))
+        for place in range(0, len(fields), 4)
+    ]
 
 
 def _add_delay(event: AnyEvent, fields: list[bytes]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from fuseline.core.circuit import Change, Circuit, CircuitState
 from fuseline.core.fold import fold_in_place
+from fuseline.core.foresight import decisive_outcomes
 from fuseline.core.what_if.shadow import Shadow
 from fuseline.events.backend import Backend
 from fuseline.events.keys import AgentKeys, ShardKeys
@@ -61,6 +62,7 @@ class Commit(msgspec.Struct):
                 "open_until", circuit.open_until_ms,
                 "limit", circuit.config.half_open_max_calls,
             )  # fmt: skip
+        fields += ("near", decisive_outcomes(circuit))
         if self.tally is not None:
             fields += ("tally", encode_tally(self.tally))
         if self.shadow is not None:

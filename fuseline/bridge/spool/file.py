@@ -272,4 +272,4 @@ def _unpack(row: int, moment: bytes, raw: bytes, keys: Keys) -> Batch:
     count = sum(len(blobs) for _, blobs in agents)
     size = sum(size_of(blobs) for _, blobs in agents)
     encoded_at = monotonic() - _decode_moment.decode(moment).age_seconds()
-    return Batch(0, count, encoded_at, agents, payload.settled, size, row=row)
+    return Batch(0, count, encoded_at, agents, payload.settled, size=size, row=row)

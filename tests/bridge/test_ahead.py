@@ -1,0 +1,102 @@
+"""Workers learn what the log says before a projector has said it."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from fuseline import CircuitBreakerManager, CircuitState
+from fuseline.events.backend import Backend
+from tests.bridge.support import Callee, attempt, connected, fail_times
+from tests.logbook import failing, folded, projection_of
+from tests.projections.support import projecting, until_state
+from tests.waiting import eventually
+
+
+@contextlib.asynccontextmanager
+async def two_workers(
+    backend: Backend, url: str, threshold: int
+) -> AsyncIterator[tuple[CircuitBreakerManager, CircuitBreakerManager]]:
+    """Both know a closed circuit that is folded to its end, and nobody folds any more."""
+    options = {"projector": False}
+    namespace = backend.settings.namespace
+    async with (
+        connected(url, namespace, **options) as one,
+        connected(url, namespace, **options) as other,
+    ):
+        async with projecting(url, namespace):
+            for manager in (one, other):
+                breaker = manager.get("a", failing(threshold))
+                assert await attempt(breaker, Callee().ok) == "ok"
+                await manager.flush()
+            await eventually(lambda: folded(backend, "a"))
+        yield one, other
+
+
+async def test_another_worker_opens_before_it_is_projected(
+    backend: Backend, redis_url: str
+) -> None:
+    async with two_workers(backend, redis_url, 1) as (one, other):
+        breaker = other.get("a")
+        await fail_times(one.get("a"), Callee(), 1)
+        await eventually(lambda: breaker.state is CircuitState.OPEN)
+        assert await attempt(breaker, Callee().ok) == "rejected"
+        stored = await projection_of(backend, "a")
+        assert stored is not None
+        assert stored.state is CircuitState.CLOSED
+        view = breaker.local.view
+        async with projecting(redis_url, backend.settings.namespace):
+            await until_state(backend, "a", "open")
+            assert await projection_of(backend, "a") == view == breaker.local.view
+
+
+async def test_failures_of_both_count_together(backend: Backend, redis_url: str) -> None:
+    async with two_workers(backend, redis_url, 4) as managers:
+        for manager in managers * 2:
+            await fail_times(manager.get("a"), Callee(), 1)
+            await manager.flush()
+        for manager in managers:
+            await eventually(lambda m=manager: m.get("a").state is CircuitState.OPEN)
+
+
+async def test_what_was_told_before_a_worker_came_does_not_reach_it(
+    backend: Backend, redis_url: str
+) -> None:
+    async with two_workers(backend, redis_url, 1) as (one, other):
+        await fail_times(one.get("a"), Callee(), 1)
+        await eventually(lambda: other.get("a").state is CircuitState.OPEN)
+        async with (
+            projecting(redis_url, backend.settings.namespace),
+            connected(redis_url, backend.settings.namespace, projector=False) as late,
+        ):
+            assert await attempt(late.get("a"), Callee().ok) == "rejected"
+
+
+@pytest.mark.parametrize("when", ["before", "while"])
+async def test_where_it_cannot_be_told_the_projection_is_waited_for(
+    backend: Backend, redis_url: str, when: str
+) -> None:
+    namespace = backend.settings.namespace
+
+    async def damage() -> None:
+        for shard in backend.keys.shards:
+            await backend.wire.call("SET", shard.ahead, "mine")
+
+    if when == "before":
+        await damage()
+    with capture_logs() as lines:
+        async with (
+            projecting(redis_url, namespace),
+            connected(redis_url, namespace, projector=False) as one,
+            connected(redis_url, namespace, projector=False) as other,
+        ):
+            for manager in (one, other):
+                await attempt(manager.get("a", failing(1)), Callee().ok)
+            if when == "while":
+                await damage()
+            await fail_times(one.get("a"), Callee(), 1)
+            await one.flush()
+            await eventually(lambda: other.get("a").state is CircuitState.OPEN)
+            assert other.available
+    assert {line["event"] for line in lines if "ahead" in line["event"]} <= {"ahead_unreadable"}
