@@ -77,11 +77,14 @@ class FeedReader:
         replies = await self._wire.call_many(
             [("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys]
         )
+        refused: Exception | None = None
         for key, reply in zip(keys, replies, strict=True):
             if isinstance(reply, Exception):
-                _log.warning("ahead_unreadable", key=key, error=str(translate(reply)))
+                refused = reply
             else:
                 self._aheads[key.encode()] = reply[0][0] if reply else b"0-0"
+        if refused is not None:
+            _log.warning("ahead_unreadable", error=str(translate(refused)))
 
     async def run(self) -> None:
         """Reads until cancelled; outlives an absent server."""

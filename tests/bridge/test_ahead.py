@@ -9,8 +9,15 @@ from structlog.testing import capture_logs
 from fuseline import CircuitBreakerManager, CircuitState
 from fuseline.events.backend import Backend
 from tests.bridge.support import Callee, attempt, connected, fail_times
-from tests.logbook import failing, folded, projection_of
+from tests.logbook import (
+    assert_projection_is_the_fold,
+    failing,
+    folded,
+    open_backend,
+    projection_of,
+)
 from tests.projections.support import projecting, until_state
+from tests.servers import RealServer
 from tests.waiting import eventually
 
 
@@ -100,3 +107,23 @@ async def test_where_it_cannot_be_told_the_projection_is_waited_for(
             await eventually(lambda: other.get("a").state is CircuitState.OPEN)
             assert other.available
     assert {line["event"] for line in lines if "ahead" in line["event"]} <= {"ahead_unreadable"}
+
+
+async def test_what_was_told_and_then_lost_counts_again_when_it_is_sent_again(
+    fresh_server: RealServer,
+) -> None:
+    async with (
+        open_backend(fresh_server.url, "ns") as backend,
+        two_workers(backend, fresh_server.url, 1) as managers,
+    ):
+        breakers = [manager.get("a") for manager in managers]
+        await fail_times(breakers[0], Callee(), 1)
+        await eventually(lambda: breakers[1].state is CircuitState.OPEN)
+        await managers[0].flush()
+        await backend.wire.call("FLUSHALL")
+        async with projecting(fresh_server.url, "ns"):
+            await until_state(backend, "a", "open", 30)
+            stored = await assert_projection_is_the_fold(backend, "a")
+            for breaker in breakers:
+                await eventually(lambda b=breaker: b.local.position == stored.position)
+                assert breaker.state is CircuitState.OPEN

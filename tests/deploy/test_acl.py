@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from fuseline import CircuitBreakerConfig, CircuitBreakerManager
+from fuseline import CircuitBreakerConfig, CircuitBreakerManager, CircuitState
 from fuseline.api.access.access import Access
 from fuseline.api.access.errors import NotAuthenticatedError
 from fuseline.api.access.roles import Role
@@ -128,6 +128,26 @@ async def test_a_circuit_lives_through_all_its_states_under_the_files(users: Use
         assert changes == ["open", "half_open", "closed"]
         await assert_projection_is_the_fold(backend, AGENT)
     assert users.denied() <= DONE_WITHOUT
+
+
+async def test_a_worker_under_the_file_of_an_earlier_release_goes_by_the_projection(
+    users: Users, caplog: pytest.LogCaptureFixture
+) -> None:
+    name, *parts = rules("worker", users.namespace)
+    before = [part for part in parts if not part.endswith(":ahead")]
+    assert len(before) == len(parts) - 2
+    users.admin.execute_command("ACL", "SETUSER", name, *before, f">{PASSWORD}")
+    async with deployed(users) as backend, working(users) as one, working(users) as other:
+        for manager in (one, other):
+            await manager.get(AGENT, FAST).call(asyncio.sleep, 0)
+            await manager.flush()
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                await one.get(AGENT).call(divmod, 1, 0)
+        await one.flush()
+        await eventually(lambda: other.get(AGENT).state is CircuitState.OPEN)
+        assert len(await outcomes_of(backend, AGENT)) == 4
+    assert {record.getMessage() for record in caplog.records} >= {"ahead_unreadable"}
 
 
 async def test_tasks_end_in_every_way_under_the_files(users: Users) -> None:
