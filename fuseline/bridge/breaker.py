@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from types import AsyncGeneratorType, CoroutineType, MethodType, TracebackType
 from typing import Any, ParamSpec, Protocol, Self, TypeVar, overload
@@ -14,24 +14,25 @@ from fuseline.bridge import admission
 from fuseline.bridge.batch import Recorded, Success
 from fuseline.bridge.blocks import Blocks
 from fuseline.bridge.classify import PLAIN_SUCCESS, Classifier, Verdict, classify
-from fuseline.bridge.guard import Guard, stream
+from fuseline.bridge.decorating import decorate
+from fuseline.bridge.guard import Fallback, Guard, call_guarded, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
+from fuseline.bridge.outcomes import Outcomes
 from fuseline.bridge.ramp import RECOVERING
 from fuseline.bridge.traced import YIELD_MASK, call_traced
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.endpoint import Endpoint
-from fuseline.core.errors import CallRefusedError, CircuitBreakerOpenError
-from fuseline.core.events import Mode, Outcome, Result
+from fuseline.core.errors import CircuitBreakerOpenError
+from fuseline.core.events import Mode, Result
 from fuseline.events.keys import AgentKeys
 from fuseline.telemetry.call_span import CallSpan
 from fuseline.telemetry.calls import CallSpans
-from fuseline.telemetry.tracing import active_tracer, trace_bytes
+from fuseline.telemetry.tracing import active_tracer
 
 P = ParamSpec("P")
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
-Fallback = Callable[[CallRefusedError], Any]
 
 _SUCCESS = Result.SUCCESS
 
@@ -72,8 +73,6 @@ class CircuitBreaker:
         self.unacknowledged = 0  # outcomes handed to the recorder that the log does not have yet
         self._rejected = 0.0  # whole; adding to a float takes half the time
         self.overflowed = 0  # calls refused because `max_concurrent_calls` were in flight
-        self.ended = [0] * len(Result)  # calls by result
-        self.probes_ended = [0] * len(Result)  # those of them that were probes
         self._host = host
         self._classifier = classifier
         self._spans: CallSpans | None = None
@@ -81,7 +80,7 @@ class CircuitBreaker:
         self._guarded = True  # calls need more than the hot path: a classifier, or spans
         self.look_for_tracer()
         self.successes: list[Success] = []  # quick ones, not yet folded
-        self._outcomes: list[Recorded] = []
+        self.outcomes = Outcomes(circuit)
         self.in_flight = 0
         self._blocks = Blocks()
 
@@ -184,11 +183,11 @@ class CircuitBreaker:
                 if self._spans is not None:
                     self._spans.refused(*self._seen())
                 raise CircuitBreakerOpenError(*local.refusing)
-            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
+            return await call_guarded(self, fn, args, kwargs, kwargs.pop("fallback", None))
         if self._guarded:
             if self.hot_spans is not None:
                 return await call_traced(self, fn, *args, **kwargs)
-            return await self._call(fn, args, kwargs, kwargs.pop("fallback", None))
+            return await call_guarded(self, fn, args, kwargs, kwargs.pop("fallback", None))
         if kwargs:
             kwargs.pop("fallback", None)
         started = monotonic()
@@ -214,23 +213,6 @@ class CircuitBreaker:
             await asyncio.sleep(0)
         return result
 
-    async def _call(
-        self,
-        fn: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        fallback: Fallback | None,
-    ) -> Any:
-        guard = Guard(self)
-        try:
-            await guard.begin()
-        except CallRefusedError as refusal:
-            if fallback is None:
-                raise
-            result = fallback(refusal)
-            return await result if inspect.isawaitable(result) else result
-        return await guard.run(fn, args, kwargs)
-
     async def __aenter__(self) -> Self:
         await self._blocks.enter(Guard(self))
         return self
@@ -250,30 +232,8 @@ class CircuitBreaker:
     def __call__(self, fn: Any = None, /, *, fallback: Fallback | None = None) -> Any:
         """Decorates a coroutine function or an async generator function."""
         if fn is None:
-            return functools.partial(self._decorate, fallback=fallback)
-        return self._decorate(fn)
-
-    def _decorate(self, fn: Any, fallback: Fallback | None = None) -> Any:
-        if inspect.isasyncgenfunction(fn):
-
-            @functools.wraps(fn)
-            async def guarded_stream(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, None]:
-                guarded = await self.call(fn, *args, fallback=fallback, **kwargs)
-                try:
-                    async for item in guarded:
-                        yield item
-                finally:
-                    await guarded.aclose()
-
-            return guarded_stream
-        if not inspect.iscoroutinefunction(fn):
-            raise TypeError(f"{fn!r} is neither a coroutine function nor an async generator")
-
-        @functools.wraps(fn)
-        async def guarded_call(*args: Any, **kwargs: Any) -> Any:
-            return await self.call(fn, *args, fallback=fallback, **kwargs)
-
-        return guarded_call
+            return functools.partial(decorate, self, fallback=fallback)
+        return decorate(self, fn, fallback)
 
     # --- for the guard and the recorder ---
 
@@ -311,25 +271,7 @@ class CircuitBreaker:
             self._host.recorder.want(self, urgent=False)
             return
         self._fold_successes()
-        self.ended[verdict.result] += 1
-        if admission.permit is not None:
-            self.probes_ended[verdict.result] += 1
-        outcome = Outcome(
-            admission.epoch,
-            verdict.result,
-            int((ended - started) * 1000),
-            failure_kind=verdict.failure_kind,
-            permit=admission.permit,
-            retry_after_ms=round(verdict.retry_after_seconds * 1000),
-            trace=trace_bytes(span),
-        )
-        self.local.record(outcome, ended)
-        if admission.local:
-            # The log knows nothing of this round; for it the outcome is history.
-            outcome.epoch, outcome.permit = UNKNOWN_EPOCH, None
-        elif outcome.permit is not None and outcome.result is _SUCCESS:
-            self.local.probe_won(outcome.epoch)
-        self._outcomes.append((ended, outcome))
+        self.outcomes.add(admission, started, ended, verdict, span)
         self._host.recorder.want(self, urgent=True)
         if self.local.suspect:
             self._host.own_fold_opened(self)
@@ -349,9 +291,7 @@ class CircuitBreaker:
         """Folds the successes since the last time and puts them in order with the others."""
         if self.successes:
             successes, self.successes = self.successes, []
-            self.ended[_SUCCESS] += len(successes)
-            self.local.record_successes(successes)
-            self._outcomes += successes
+            self.outcomes.add_successes(successes)
 
     def take_outcomes(self) -> list[Recorded]:
         """See `recorder.Source`."""
@@ -359,14 +299,14 @@ class CircuitBreaker:
         if self._spans is not None:
             self._spans.make_soon()
         self.look_for_tracer()
-        outcomes, self._outcomes = self._outcomes, []
+        outcomes = self.outcomes.take()
         self.unacknowledged += len(outcomes)
         return outcomes
 
     @property
     def has_outcomes(self) -> bool:
         """Whether anything is recorded that the recorder has not taken."""
-        return bool(self.successes or self._outcomes)
+        return bool(self.successes or self.outcomes.waiting)
 
     def acknowledged(self, event_id: tuple[int, int], count: int) -> None:
         """See `recorder.Source`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
+from fuseline.bridge.outcomes import Outcomes
 from fuseline.bridge.recorder import Recorder
 from fuseline.core.events import Result
 from fuseline.telemetry import instruments
@@ -19,8 +20,7 @@ class Counted(Protocol):
     """What a breaker counts."""
 
     overflowed: int
-    ended: list[int]
-    probes_ended: list[int]
+    outcomes: Outcomes
 
     @property
     def rejected(self) -> int:
@@ -46,10 +46,10 @@ class CallFigures:
         match metric:
             case instruments.CALLS:
                 for agent, breaker in list(self._breakers.items()):
-                    yield from _by_outcome(agent, breaker.ended)
+                    yield from _by_outcome(agent, breaker.outcomes.ended)
             case instruments.PROBES:
                 for agent, breaker in list(self._breakers.items()):
-                    yield from _by_outcome(agent, breaker.probes_ended)
+                    yield from _by_outcome(agent, breaker.outcomes.probes_ended)
             case instruments.REJECTED:
                 for agent, breaker in list(self._breakers.items()):
                     yield breaker.rejected, ((AGENT, agent), (_REASON, "circuit"))

@@ -19,6 +19,7 @@ from fuseline.telemetry.call_span import CallSpan
 from fuseline.telemetry.calls import CallSpans
 
 T = TypeVar("T")
+Fallback = Callable[[CallRefusedError], Any]
 
 
 class Guarded(Protocol):
@@ -255,3 +256,22 @@ async def stream(
         raise
     finally:
         await items.aclose()
+
+
+async def call_guarded(
+    breaker: Guarded,
+    fn: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    fallback: Fallback | None,
+) -> Any:
+    """`CircuitBreaker.call`, where no hot path does."""
+    guard = Guard(breaker)
+    try:
+        await guard.begin()
+    except CallRefusedError as refusal:
+        if fallback is None:
+            raise
+        result = fallback(refusal)
+        return await result if inspect.isawaitable(result) else result
+    return await guard.run(fn, args, kwargs)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
-import socket
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +15,7 @@ import anyio.abc
 
 from fuseline.bridge import budget, loading, probing
 from fuseline.bridge.admission import FIRST_SECONDS
+from fuseline.bridge.background import OwnTask, keep_running
 from fuseline.bridge.breaker import CircuitBreaker
 from fuseline.bridge.classify import Classifier
 from fuseline.bridge.figures import CallFigures
@@ -24,6 +23,8 @@ from fuseline.bridge.local import LocalCircuit
 from fuseline.bridge.recorder import Recorder
 from fuseline.bridge.spool.files import Durability, SpoolSettings
 from fuseline.bridge.spool.life import Spooling
+from fuseline.bridge.views import Views
+from fuseline.bridge.worker_name import default_worker_name
 from fuseline.core.circuit import Circuit
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import BackendError
@@ -31,7 +32,6 @@ from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.events.keys import AgentKeys, check_name
 from fuseline.events.settings import BackendSettings
-from fuseline.projections.ahead import Ahead
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
 from fuseline.telemetry.logs import get_logger
@@ -42,8 +42,6 @@ DRAIN_SECONDS = 5.0
 
 OWED_SECONDS = 0.25
 """A server that owes the recorder an answer for longer is not waited for by a first call."""
-
-_RESTART_SECONDS = 1.0
 
 _log = get_logger("manager")
 
@@ -73,17 +71,15 @@ class CircuitBreakerManager:
         self.default_config = config
         self.worker = worker
         self.budget_seconds = budget_seconds
-        self.available = True
         self.backend: Backend
         self.recorder: Recorder
         self.projector: Projector | None = None
         self.breakers: dict[str, CircuitBreaker] = {}
         self._with_projector = projector
-        self._unprojected: frozenset[int] = frozenset()
         self._loads = loading.Loads(self)
+        self._views = Views(self, self._loads)
         self._tasks: anyio.abc.TaskGroup
-        self._closing: asyncio.Event | None = None
-        self._main_task: asyncio.Task[None] | None = None
+        self._life = OwnTask(self._main)
 
     @classmethod
     def connect(
@@ -154,13 +150,13 @@ class CircuitBreakerManager:
             ConfigError: the name is not allowed.
             RuntimeError: the manager is not connected.
         """
-        if self._main_task is None:
+        if not self._life.running:
             raise RuntimeError("the manager is not connected; use `async with`")
         breaker = self.breakers.get(agent)
         if breaker is None:
             keys = self.backend.keys.agent(agent)
             circuit = LocalCircuit(agent, self.backend.clock)
-            circuit.available = self._is_available(keys.shard)
+            circuit.available = self._views.is_available(keys.shard)
             breaker = CircuitBreaker(self, keys, circuit, config or self.default_config, classifier)
             self.breakers[agent] = breaker
         return breaker
@@ -186,23 +182,19 @@ class CircuitBreakerManager:
     @property
     def unprojected(self) -> frozenset[int]:
         """Shards that nobody projects now; the breakers of their agents decide alone."""
-        return self._unprojected
+        return self._views.unprojected
+
+    @property
+    def available(self) -> bool:
+        """See `views.Views`."""
+        return self._views.available
 
     # --- life ---
 
     async def __aenter__(self) -> Self:
-        if self._main_task is not None:
+        if self._life.running:
             raise RuntimeError("the manager is connected already")
-        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._closing = asyncio.Event()
-        # A task of its own owns the task group, so that the manager may be closed from another
-        # task than the one that opened it (fixtures and application servers do).
-        self._main_task = asyncio.create_task(self._main(ready, self._closing), name="fuseline")
-        try:
-            await asyncio.shield(ready)
-        except BaseException:
-            await self._stop()
-            raise
+        await self._life.begin()
         return self
 
     async def __aexit__(
@@ -211,24 +203,7 @@ class CircuitBreakerManager:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self._stop()
-
-    async def _stop(self) -> None:
-        task, self._main_task = self._main_task, None
-        if task is None or self._closing is None:
-            return
-        self._closing.set()
-        cancelled: asyncio.CancelledError | None = None
-        # Closing is bounded, and the last outcomes must reach the log; so whoever cancels waits.
-        with anyio.CancelScope(shield=True):
-            while not task.done():
-                try:
-                    await asyncio.shield(task)
-                except asyncio.CancelledError as error:
-                    cancelled = error
-        if cancelled is not None:
-            raise cancelled
-        task.result()
+        await self._life.end()
 
     async def _main(self, ready: asyncio.Future[None], closing: asyncio.Event) -> None:
         async with AsyncExitStack() as stack:
@@ -251,8 +226,9 @@ class CircuitBreakerManager:
                 figures = CallFigures(self.breakers, self.recorder)
                 observed.add(figures)
                 stack.callback(observed.remove, figures)
+                views = self._views
                 feed = FeedReader(
-                    self.backend, self._on_view, self._on_gap, self._on_health, self._on_ahead
+                    self.backend, views.on_view, views.on_gap, views.on_health, views.on_ahead
                 )
                 await feed.start()
             except BaseException as error:  # noqa: BLE001 - whoever connects gets it
@@ -260,15 +236,15 @@ class CircuitBreakerManager:
                     ready.set_exception(error)
                 return
             async with anyio.create_task_group() as self._tasks:
-                self._tasks.start_soon(self._supervise, "recorder", self.recorder.run)
-                self._tasks.start_soon(self._supervise, "spool", self.recorder.spool)
-                self._tasks.start_soon(self._supervise, "adoption", spooling.adopt)
-                self._tasks.start_soon(self._supervise, "feed", feed.run)
-                self._tasks.start_soon(self._supervise, "loads", self._loads.keep_confirming)
+                self._tasks.start_soon(keep_running, "recorder", self.recorder.run)
+                self._tasks.start_soon(keep_running, "spool", self.recorder.spool)
+                self._tasks.start_soon(keep_running, "adoption", spooling.adopt)
+                self._tasks.start_soon(keep_running, "feed", feed.run)
+                self._tasks.start_soon(keep_running, "loads", self._loads.keep_confirming)
                 if embedded is not None:
-                    self._tasks.start_soon(self._supervise, "embedded server", embedded.keep)
+                    self._tasks.start_soon(keep_running, "embedded server", embedded.keep)
                 if self._with_projector:
-                    self._tasks.start_soon(self._supervise, "projector", self._project)
+                    self._tasks.start_soon(keep_running, "projector", self._project)
                 if not ready.done():
                     ready.set_result(None)
                 await closing.wait()
@@ -288,16 +264,6 @@ class CircuitBreakerManager:
     async def _project(self) -> None:
         self.projector = Projector(self.backend, self.worker)
         await self.projector.run()
-
-    async def _supervise(self, name: str, job: Callable[[], Awaitable[None]]) -> None:
-        """A bug in what runs behind must not end the calls in front."""
-        while True:
-            try:
-                await job()
-                return
-            except Exception:  # noqa: BLE001 - see the docstring
-                _log.exception("background_job_failed", job=name)
-                await anyio.sleep(_RESTART_SECONDS)
 
     # --- what the breakers ask for (see admission.Host and breaker.Host) ---
 
@@ -343,59 +309,3 @@ class CircuitBreakerManager:
     def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
         """Runs a job under the manager's task group."""
         self._tasks.start_soon(job, *args)
-
-    # --- what the feed tells ---
-
-    def _on_view(self, agent: str, circuit: Circuit, anew: bool) -> None:
-        # Also a circuit that is being loaded: what the load brings may be older than this.
-        if breaker := self.breakers.get(agent):
-            if circuit.revision or breaker.local.view is None:
-                breaker.local.update(circuit, anew=anew)
-            else:
-                # The server has lost the agent; the log must not judge it by default settings.
-                self._reload([breaker])
-
-    def _on_ahead(self, ahead: Ahead) -> None:
-        breaker = self.breakers.get(ahead.agent)
-        view = breaker.local.view if breaker else None
-        # A first view comes from the projection alone, and so does one of a lost agent.
-        if breaker and view is not None and view.revision and view.position < ahead.position:
-            circuit = ahead.folded()
-            if circuit is not None:
-                breaker.local.update(circuit)
-
-    def _on_gap(self, shard: int) -> None:
-        lost = [b for b in self.breakers.values() if b.keys.shard == shard and b.local.view]
-        self.start_soon(self._loads.regain, shard, lost)
-
-    def _on_health(self, available: bool, unprojected: frozenset[int]) -> None:
-        if not available or unprojected > self._unprojected:
-            reason = "no projector" if available else "no server"
-            _log.warning("deciding_alone", reason=reason, shards=sorted(unprojected) or "all")
-        elif not unprojected:
-            _log.warning("log_decides_again")
-        was_available, self.available = self.available, available
-        self._unprojected = unprojected
-        back = []
-        for breaker in self.breakers.values():
-            usable = self._is_available(breaker.keys.shard)
-            if usable != breaker.local.available:
-                breaker.local.available = usable
-                breaker.local.set_gate()
-                if usable:
-                    back.append(breaker)
-        if was_available:  # else what the server may have lost is regained, see `_on_gap`
-            self._reload(back)
-
-    def _is_available(self, shard: int) -> bool:
-        return self.available and shard not in self._unprojected
-
-    def _reload(self, breakers: Sequence[CircuitBreaker]) -> None:
-        if seen := [breaker for breaker in breakers if breaker.local.view is not None]:
-            self.start_soon(self._loads.reload, seen)
-
-
-def default_worker_name() -> str:
-    """Host name, process id and a random suffix: unique, and readable in an explanation."""
-    host = "".join(c for c in socket.gethostname() if c.isalnum() or c in "-._")[:60] or "host"
-    return f"{host}-{os.getpid()}-{secrets.token_hex(2)}"

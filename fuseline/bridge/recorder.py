@@ -14,8 +14,9 @@ from typing import Protocol
 import anyio
 
 from fuseline.bridge.batch import Batch, Recorded, tell_calls
-from fuseline.bridge.outbox import BATCH_OUTCOMES, Outbox, last_ids, new_producer_id, refusals
+from fuseline.bridge.outbox import BATCH_OUTCOMES, Outbox, new_producer_id
 from fuseline.bridge.progress import Progress
+from fuseline.bridge.replies import Acknowledged, Replies
 from fuseline.bridge.spool.keeper import SpoolKeeper
 from fuseline.core.errors import BackendError, BackendUnavailableError
 from fuseline.events.backend import Backend
@@ -47,17 +48,13 @@ _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 _log = get_logger("recorder")
 
 
-class Source(Protocol):
+class Source(Acknowledged, Protocol):
     """Something that has outcomes: a breaker."""
 
     keys: AgentKeys
 
     def take_outcomes(self) -> list[Recorded]:
         """Hands over what has been recorded since the last time, in order."""
-        ...
-
-    def acknowledged(self, event_id: tuple[int, int], count: int) -> None:
-        """The next `count` outcomes stand in the log, the last of them under this id."""
         ...
 
 
@@ -83,8 +80,6 @@ class Recorder:
     ) -> None:
         self._backend = backend
         self._wire = backend.make_wire()
-        self._find = find
-        self._restore = restore
         self.worker = worker
         self.producer = new_producer_id()
         self._outboxes = [Outbox(shard, self.producer, worker) for shard in backend.keys.shards]
@@ -98,7 +93,7 @@ class Recorder:
         self._trouble = anyio.Event()  # the server owes an answer for too long
         self._owed_since = 0.0  # since when the server has not taken what it was sent; 0.0: it has
         self._hurry = anyio.Event()  # somebody waits for the disk
-        self.refused = 0  # outcomes whose stream belongs to somebody else
+        self._replies = Replies(find, restore, self.keeper, self._moving)
 
     @property
     def depth(self) -> int:
@@ -123,7 +118,9 @@ class Recorder:
     @property
     def dropped(self) -> int:
         """Outcomes that did not reach the log and never will."""
-        return self.refused + sum(outbox.dropped + outbox.lost for outbox in self._outboxes)
+        return self._replies.refused + sum(
+            outbox.dropped + outbox.lost for outbox in self._outboxes
+        )
 
     def want(self, source: Source, *, urgent: bool) -> None:
         """A source has outcomes; urgent ones are not held back."""
@@ -283,50 +280,14 @@ class Recorder:
                 continue
             elif reply[0] == b"OK":
                 self._backend.clock.learn(reply[2], sent, received)
-                self._acknowledge(outbox, batch, reply)
+                self._replies.acknowledge(outbox, batch, reply)
             else:
                 behind.add(outbox.shard.shard)
-                await self._recover(outbox, reply)
+                await self._replies.recover(outbox, reply)
         if failed is None:
             self._owed_since = 0.0
         else:
             raise translate(failed) from failed
-
-    def _acknowledge(self, outbox: Outbox, batch: Batch, reply: list[bytes]) -> None:
-        first_time = outbox.acknowledged(batch)
-        if batch.count:
-            instruments.append_size.record(batch.count)
-        self.keeper.release(batch.row)
-        batch.row = 0
-        for agent, event_id, count in last_ids(batch, reply):
-            if source := self._find(agent.name):
-                source.acknowledged(event_id, count if first_time else 0)
-        for name, count, error in refusals(batch, reply):
-            self.refused += count
-            _log.error("outcomes_refused", agent=name, count=count, error=error)
-
-    async def _recover(self, outbox: Outbox, reply: list[bytes]) -> None:
-        async with self._moving:
-            match reply[0]:
-                case b"GAP":
-                    known = int(reply[1])
-                    await self._restore(outbox.agents_after(known))
-                    before = outbox.resent
-                    lost = outbox.rewind(known)
-                    if lost:
-                        await self.keeper.renumber(outbox, outbox.renumber())
-                    found = {
-                        "shard": outbox.shard.shard,
-                        "known": known,
-                        "sent_again": outbox.resent - before,
-                        "lost": lost,
-                    }
-                    if lost:
-                        _log.error("log_went_back", **found)
-                    else:
-                        _log.warning("log_went_back", **found)
-                case b"STALE" | b"TAKEN":
-                    await self.keeper.renumber(outbox, outbox.renumber())
 
     def _bound(self) -> None:
         limit = MAX_WAITING // len(self._outboxes)

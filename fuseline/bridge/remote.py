@@ -17,7 +17,8 @@ from fuseline.bridge.admission import FIRST_SECONDS
 from fuseline.bridge.batch import Batch, append_call, tell_calls
 from fuseline.bridge.breaker import CircuitBreaker
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission
-from fuseline.bridge.manager import CircuitBreakerManager, default_worker_name
+from fuseline.bridge.manager import CircuitBreakerManager
+from fuseline.bridge.worker_name import default_worker_name
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import AgentNotFoundError, BackendError, FuselineError, WrongKeyTypeError
 from fuseline.core.events import Outcome, Result

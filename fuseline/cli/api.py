@@ -9,7 +9,7 @@ import anyio
 import typer
 
 from fuseline.api.access.settings import ApiSettings
-from fuseline.bridge.manager import default_worker_name
+from fuseline.bridge.worker_name import default_worker_name
 from fuseline.cli import look
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run

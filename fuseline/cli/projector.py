@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from fuseline.bridge.manager import default_worker_name
+from fuseline.bridge.worker_name import default_worker_name
 from fuseline.cli.health import HealthHost, HealthPort, HealthSocket, answering, listening
 from fuseline.cli.options import LogLevel, Options
 from fuseline.cli.session import run

@@ -8,7 +8,7 @@ from typing import Annotated
 import anyio
 import typer
 
-from fuseline.bridge.manager import default_worker_name
+from fuseline.bridge.worker_name import default_worker_name
 from fuseline.cli.alerts_run import notify
 from fuseline.cli.live import LiveView
 from fuseline.cli.options import Options
