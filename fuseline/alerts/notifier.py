@@ -178,8 +178,9 @@ class Notifier:
                 await anyio.sleep(_RETRY_SECONDS)
         await self._feed.run()
 
-    def _on_view(self, agent: str, _circuit: Circuit, _anew: bool) -> None:
+    def _on_view(self, agent: str, _circuit: Circuit, _anew: bool) -> bool:
         self._watch.notice(agent)
+        return True
 
     def _on_health(self, available: bool, unprojected: frozenset[int]) -> None:
         self._watch.unprojected = unprojected

@@ -68,7 +68,8 @@ class Batch(msgspec.Struct, eq=False):
                 outcome.age_ms = int((now - ended) * 1000)
                 outcome.worker = producer
                 outcome.seq = seq
-                decisive = decisive or outcome.result in _FAILED or outcome.permit is not None
+                won = outcome.permit is not None and outcome.result is Result.SUCCESS
+                decisive = decisive or won or outcome.result in _FAILED
                 if outcome.permit is not None:
                     member = probe_member(outcome.epoch, outcome.permit)
                     verdict = _VERDICTS.get(outcome.result, "back")

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from time import monotonic
 from typing import Any
 
 from msgspec import Struct
 
 from fuseline.bridge.batch import Success
 from fuseline.bridge.ramp import RECOVERING, Ramp
+from fuseline.bridge.refusals import OpenUntil
 from fuseline.core.circuit import NEVER_MS, Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig, WhenUnavailable
 from fuseline.core.counting import count_successes
@@ -35,29 +35,6 @@ class Admission(Struct, frozen=True):
     permit: str | None = None
     ends_at: float = inf  # monotonic seconds at which a probe is cut off
     local: bool = False  # decided by this process alone
-
-
-class OpenUntil(Struct, frozen=True):
-    """What is said of all calls that are refused at once; see `errors.Refusal`.
-
-    Attributes:
-        agent: name of the agent.
-        moment: until when, in monotonic seconds; infinite: nobody knows.
-        cause: why.
-    """
-
-    agent: str
-    moment: float
-    cause: str
-
-    @property
-    def state(self) -> CircuitState:
-        """Also of a circuit that is forced open."""
-        return CircuitState.OPEN
-
-    def retry_after_seconds(self) -> float:
-        """From now."""
-        return 0.0 if self.moment == inf else max(0.0, self.moment - monotonic())
 
 
 class LocalCircuit:

@@ -44,25 +44,31 @@ class Views:
         self.available = True
         self.unprojected: frozenset[int] = frozenset()
 
-    def on_view(self, agent: str, circuit: Circuit, anew: bool) -> None:
+    def on_view(self, agent: str, circuit: Circuit, anew: bool) -> bool:
         """See `FeedReader`."""
+        breaker = self._host.breakers.get(agent)
+        if breaker is None:
+            return True
         # Also a circuit that is being loaded: what the load brings may be older than this.
-        if breaker := self._host.breakers.get(agent):
-            if circuit.revision or breaker.local.view is None:
-                breaker.local.update(circuit, anew=anew)
-            else:
-                # The server has lost the agent; the log must not judge it by default settings.
-                self._reload([breaker])
+        is_news = breaker.local.position < circuit.position
+        if circuit.revision or breaker.local.view is None:
+            breaker.local.update(circuit, anew=anew)
+        else:
+            # The server has lost the agent; the log must not judge it by default settings.
+            self._reload([breaker])
+        return is_news
 
-    def on_ahead(self, ahead: Ahead) -> None:
+    def on_ahead(self, ahead: Ahead) -> Circuit | None:
         """See `FeedReader`."""
         breaker = self._host.breakers.get(ahead.agent)
         view = breaker.local.view if breaker else None
         # A first view comes from the projection alone, and so does one of a lost agent.
-        if breaker and view is not None and view.revision and view.position < ahead.position:
-            circuit = ahead.folded()
-            if circuit is not None:
-                breaker.local.update(circuit)
+        if not (breaker and view and view.revision and view.position < ahead.position):
+            return None
+        circuit = ahead.folded()
+        if circuit is not None:
+            breaker.local.update(circuit)
+        return circuit
 
     def on_gap(self, shard: int) -> None:
         """See `FeedReader`."""

@@ -27,7 +27,7 @@ _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 _log = get_logger("feed")
 
-OnView = Callable[[str, Circuit, bool], None]
+OnView = Callable[[str, Circuit, bool], bool]
 
 
 class FeedReader:
@@ -36,12 +36,14 @@ class FeedReader:
     Args:
         backend: the namespace.
         on_view: called with the agent, its circuit, and whether it was folded anew (then it may
-            stand at an earlier checkpoint than before and counts nevertheless).
+            stand at an earlier checkpoint than before and counts nevertheless); returns whether
+            that is news.
         on_gap: called with a shard whose feed has been missed in part, or that may have lost
             something: its server was away, or is another by now. Load its circuits again.
         on_health: called with whether the server answers and which shards nobody projects,
             whenever that changes.
-        on_ahead: called with what is told of a log beyond its projection; None: that is not read.
+        on_ahead: called with what is told of a log beyond its projection; returns the circuit
+            that it comes to if that is news. None: it is not read.
     """
 
     def __init__(
@@ -50,7 +52,7 @@ class FeedReader:
         on_view: OnView,
         on_gap: Callable[[int], None],
         on_health: Callable[[bool, frozenset[int]], None],
-        on_ahead: Callable[[Ahead], None] | None = None,
+        on_ahead: Callable[[Ahead], Circuit | None] | None = None,
     ) -> None:
         self._backend = backend
         self._wire = backend.make_wire(BLOCK_SECONDS)
@@ -139,18 +141,23 @@ class FeedReader:
                     _log.error("feed_entry_unreadable", shard=shard, error=str(error))
                     continue
                 anew = values.get(b"r") == b"1"
-                if not anew:
-                    lag_ms = self._backend.clock.now_ms() - circuit.last_ms
-                    instruments.feed_lag.record(max(0.0, lag_ms / 1000))
-                self._on_view(values[b"a"].decode(), circuit, anew)
+                if self._on_view(values[b"a"].decode(), circuit, anew) and not anew:
+                    self._record_lag(circuit)
 
     def _hand_on(self, entries: list[Any]) -> None:
         assert self._on_ahead is not None
         for _, fields in entries:
             try:
-                self._on_ahead(parse_ahead(fields))
+                circuit = self._on_ahead(parse_ahead(fields))
             except (BackendError, LookupError, ValueError) as error:
                 _log.error("ahead_unreadable", error=str(error))
+                continue
+            if circuit is not None:
+                self._record_lag(circuit)
+
+    def _record_lag(self, circuit: Circuit) -> None:
+        lag_ms = self._backend.clock.now_ms() - circuit.last_ms
+        instruments.feed_lag.record(max(0.0, lag_ms / 1000))
 
     async def _check(self) -> None:
         """Notices a feed that went back (the server lost data) and shards nobody projects.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fuseline import CircuitBreakerOpenError, CircuitState
-from fuseline.bridge.local import OpenUntil
+from fuseline.bridge.refusals import OpenUntil
 
 
 def made(refusal: OpenUntil) -> CircuitBreakerOpenError:

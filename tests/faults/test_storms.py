@@ -72,7 +72,7 @@ async def assert_clean(manager: CircuitBreakerManager, tasks_before: int) -> Non
         tasks = asyncio.all_tasks()
         return [repr(task) for task in tasks] if len(tasks) > tasks_before else []
 
-    await eventually(lambda: not left())
+    await eventually(lambda: not left(), 60)
     wires = [manager.backend.wire, manager.recorder._wire]
     for number in range(200):
         replies = await asyncio.gather(
