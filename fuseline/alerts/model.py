@@ -81,7 +81,7 @@ class Track(Struct, array_like=True):
 
 
 class Incident(Struct, kw_only=True, omit_defaults=True):
-    """One time that a rule's condition held; see `schemas.alerts.IncidentResponse`."""
+    """One time that a rule's condition held; see `schemas.incidents.IncidentResponse`."""
 
     id: str
     rule: str

@@ -8,18 +8,12 @@ from typing import Any
 import anyio
 import msgspec
 
+from fuseline.alerts.changes import Changes
 from fuseline.alerts.documents import read_channel, read_rule
-from fuseline.alerts.errors import (
-    AlertExistsError,
-    AlertNotFoundError,
-    ChannelInUseError,
-    NoNotifierError,
-    StaleAlertError,
-)
+from fuseline.alerts.errors import AlertNotFoundError, ChannelInUseError, NoNotifierError
 from fuseline.alerts.model import Incident, Notice, digest
 from fuseline.alerts.planning import TEST
 from fuseline.alerts.records import (
-    Record,
     as_channel,
     as_rule,
     load_channels,
@@ -32,17 +26,9 @@ from fuseline.core.texts import check_text
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.wire import translate
-from fuseline.schemas.alerts import (
-    AlertChannel,
-    AlertRule,
-    AuditEntry,
-    DeliveryResponse,
-    IncidentResponse,
-    StoredChannel,
-    StoredRule,
-)
+from fuseline.schemas.alerts import AuditEntry, StoredChannel, StoredRule
+from fuseline.schemas.incidents import DeliveryResponse, IncidentResponse
 
-MOST_AUDITED = 5000
 MOST_LISTED = 500
 _POLL_SECONDS = 0.05
 MOST_NAMES = 500
@@ -58,6 +44,7 @@ class AlertStore:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
         self._keys = backend.keys.alerts
+        self._changes = Changes(backend)
 
     async def rules(self) -> list[StoredRule]:
         """All rules, by name."""
@@ -118,7 +105,7 @@ class AlertStore:
             return before
         if before is None and len(rules) >= MOST_NAMES:
             raise ConfigError("name", rule.name, f"at most {MOST_NAMES} rules")
-        record, new = await self._put(
+        record, new = await self._changes.put(
             "rule", rule.name, rule, before.created_ms if before else 0, actor, revision
         )
         return as_rule(new, record)
@@ -139,7 +126,7 @@ class AlertStore:
             return before
         if before is None and len(channels) >= MOST_NAMES:
             raise ConfigError("name", channel.name, f"at most {MOST_NAMES} channels")
-        record, new = await self._put(
+        record, new = await self._changes.put(
             "channel", channel.name, channel, before.created_ms if before else 0, actor, revision
         )
         return as_channel(new, record)
@@ -152,7 +139,7 @@ class AlertStore:
             StaleAlertError: it stands at another revision.
         """
         await self.rule(name)
-        await self._remove("rule", name, actor, revision)
+        await self._changes.remove("rule", name, actor, revision)
 
     async def delete_channel(self, name: str, actor: str, revision: int | None = None) -> None:
         """Removes a channel that no rule names.
@@ -166,7 +153,7 @@ class AlertStore:
         used = [one.rule.name for one in await self.rules() if name in one.rule.channels]
         if used:
             raise ChannelInUseError(name, used)
-        await self._remove("channel", name, actor, revision)
+        await self._changes.remove("channel", name, actor, revision)
 
     async def incidents(
         self, *, state: str = "all", subject: str = "", rule: str = "", limit: int = 100
@@ -282,52 +269,3 @@ class AlertStore:
         """The last attempt to deliver a notice, if it is among the newest."""
         found = await self.deliveries(limit=MOST_LISTED)
         return next((one for one in found if one.notice == notice), None)
-
-    async def _put(
-        self,
-        kind: str,
-        name: str,
-        document: AlertRule | AlertChannel,
-        created_ms: int,
-        actor: str,
-        revision: int | None,
-    ) -> tuple[Record[Any], int]:
-        now_ms = await self._backend.learn_time()
-        who = check_text("actor", actor)
-        record: Record[Any] = Record(document, created_ms or now_ms, now_ms, who)
-        said = {
-            "actor": who,
-            "action": "put",
-            "kind": kind,
-            "name": name,
-            "after": msgspec.to_builtins(document),
-        }
-        new = await self._change(kind, name, msgspec.json.encode(record), said, revision)
-        return record, new
-
-    async def _remove(self, kind: str, name: str, actor: str, revision: int | None) -> None:
-        who = check_text("actor", actor)
-        said = {"actor": who, "action": "delete", "kind": kind, "name": name, "after": None}
-        await self._change(kind, name, b"", said, revision)
-
-    async def _change(
-        self, kind: str, name: str, record: bytes, said: dict[str, Any], revision: int | None
-    ) -> int:
-        key = self._keys.rules if kind == "rule" else self._keys.channels
-        reply = await self._backend.fcall(
-            "alerts_put",
-            (key, self._keys.audit, self._keys.wake),
-            (
-                name,
-                "*" if revision is None else revision,
-                record,
-                msgspec.json.encode(said),
-                MOST_AUDITED,
-            ),
-        )
-        if reply[0] == b"OK":
-            return int(reply[1])
-        if revision == 0:
-            raise AlertExistsError(kind, name)
-        current = int(reply[1].partition(b" ")[0] or 0)
-        raise StaleAlertError(kind, name, current, revision)

@@ -10,14 +10,11 @@ from fuseline.schemas.alerts import (
     AlertRule,
     AuditList,
     ChannelList,
-    DeliveryList,
-    DeliveryResponse,
-    IncidentList,
-    NotifierState,
     RuleList,
     StoredChannel,
     StoredRule,
 )
+from fuseline.schemas.incidents import DeliveryList, DeliveryResponse, IncidentList, NotifierState
 
 LIST_RULES = Operation("listAlertRules", "GET", "/alerts/rules", RuleList)
 CREATE_RULE = Operation("createAlertRule", "POST", "/alerts/rules", StoredRule)

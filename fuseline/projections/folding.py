@@ -5,8 +5,6 @@ from itertools import islice
 from time import monotonic
 from typing import Any
 
-from opentelemetry.trace import Span
-
 from fuseline.core.circuit import Rebuilt
 from fuseline.core.errors import BackendError, BackendUnavailableError, WrongKeyTypeError
 from fuseline.core.events import Tick
@@ -17,6 +15,7 @@ from fuseline.events.keys import AgentKeys
 from fuseline.events.log import Entry, parse_entries
 from fuseline.events.wire import Wire, translate
 from fuseline.projections.announcing import Announcer, traces_of
+from fuseline.projections.committing import Commits, Committer
 from fuseline.projections.figures import Lag
 from fuseline.projections.origin import load_origin
 from fuseline.projections.reading import Wave, WaveSize, read_wave
@@ -24,17 +23,13 @@ from fuseline.projections.replay import refold
 from fuseline.projections.rollups import replace_counts
 from fuseline.projections.shadow_codec import encode_shadow
 from fuseline.projections.shard import ShardProjection
-from fuseline.projections.store import Commit, commit_call, load_counted
-from fuseline.telemetry import instruments
+from fuseline.projections.store import Commit, load_counted
 from fuseline.telemetry.logs import get_logger
 from fuseline.telemetry.tracing import active_tracer
 
-_AGENTS_PER_COMMIT = 100
 _TICK = encode_event(Tick())
 
 _log = get_logger("projector")
-
-Commits = list[tuple[ShardProjection, Commit]]
 
 
 class Folding:
@@ -57,6 +52,7 @@ class Folding:
         self._size = WaveSize(wave_events)
         self._announcer = announcer
         self.lag = Lag()
+        self._committer = Committer(backend, wire, announcer, self.lag)
 
     async def take(self, number: int, token: int) -> ShardProjection:
         """Loads a shard's circuits and notices what their logs have beyond them."""
@@ -131,7 +127,7 @@ class Folding:
     async def _fold_some(self, shards: Sequence[ShardProjection]) -> None:
         # What came with wake-ups first: it needs no reading, and is what somebody waits for.
         began = monotonic()
-        await self._commit(self._fold_carried(shards), began)
+        await self._committer.commit(self._fold_carried(shards), began)
         wave = await self._choose(shards)
         if not wave:
             return
@@ -143,9 +139,9 @@ class Folding:
         except BaseException:
             # Folded in memory but not stored: what Redis holds decides.
             for shard, commit in commits:
-                _reload(shard, [commit])
+                shard.reload([commit])
             raise
-        await self._commit(commits, began)
+        await self._committer.commit(commits, began)
 
     def _fold_carried(self, shards: Iterable[ShardProjection]) -> Commits:
         """Folds what came with wake-ups; nothing has to be read for it."""
@@ -172,7 +168,7 @@ class Folding:
         for (shard, agent), reply in zip(wave, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
-                self._set_aside(shard, agent.name, str(translate(reply)))
+                shard.set_aside(agent.name, str(translate(reply)))
                 continue
             if len(reply) > count:
                 unfinished += 1
@@ -212,7 +208,7 @@ class Folding:
             elif isinstance(error, BackendUnavailableError):
                 raise
             else:
-                self._set_aside(shard, agents[0].name, str(error))
+                shard.set_aside(agents[0].name, str(error))
             return
         for agent, counted in zip(agents, found, strict=True):
             if counted is None:
@@ -242,7 +238,7 @@ class Folding:
         try:
             stale = await replace_counts(self._backend, shard.keys, shard.token, *counts)
         except WrongKeyTypeError as error:
-            self._set_aside(shard, agent.name, str(error))
+            shard.set_aside(agent.name, str(error))
             return
         if stale is None:
             shard.lost = True
@@ -252,7 +248,7 @@ class Folding:
             agent, base, circuit, [note], view_changed=True, anew=True, tally=tally, stale=stale,
             shadow=encode_shadow(replay.shadow),
         )  # fmt: skip
-        await self._commit([(shard, commit)], monotonic())
+        await self._committer.commit([(shard, commit)], monotonic())
 
     async def _take_back(self, shard: ShardProjection, agent: AgentKeys, stored: str) -> bool:
         """Goes back to what is stored, if it stands on an event that the log holds.
@@ -272,85 +268,5 @@ class Folding:
         circuit = shard.circuits.get(agent.name)
         if circuit is not None and circuit.checkpoint == stored:
             told = Commit(agent, stored, circuit, [], view_changed=True, anew=True)
-            await self._commit([(shard, told)], monotonic())
+            await self._committer.commit([(shard, told)], monotonic())
         return True
-
-    async def _commit(self, commits: Commits, began: float) -> None:
-        """Stores circuits that were folded from the moment `began` on."""
-        if not commits:
-            return
-        batch = self._announcer.begin_batch([commit for _, commit in commits], began)
-        try:
-            await self._store(commits, batch)
-        finally:
-            if batch is not None:
-                batch.end()
-        instruments.fold_duration.record(monotonic() - began)
-        newest_ms = max(commit.circuit.last_ms for _, commit in commits)
-        self.lag.stored(self._backend.clock.now_ms() - newest_ms)
-
-    async def _store(self, commits: Commits, batch: Span | None) -> None:
-        by_shard: dict[int, tuple[ShardProjection, list[Commit]]] = {}
-        for shard, commit in commits:
-            by_shard.setdefault(shard.keys.shard, (shard, []))[1].append(commit)
-        chunks = [
-            (shard, listed[start : start + _AGENTS_PER_COMMIT])
-            for shard, listed in by_shard.values()
-            for start in range(0, len(listed), _AGENTS_PER_COMMIT)
-        ]
-        try:
-            replies = await self._backend.fcall_many(
-                [commit_call(shard.keys, shard.token, listed) for shard, listed in chunks],
-                self._wire,
-            )
-        except BaseException:
-            # Unknown whether it was carried out: what Redis holds decides.
-            for shard, listed in chunks:
-                _reload(shard, listed)
-                shard.unsure.update((commit.agent.name, commit) for commit in listed)
-            raise
-        failed: Exception | None = None
-        for (shard, listed), reply in zip(chunks, replies, strict=True):
-            if isinstance(reply, Exception):
-                _reload(shard, listed)
-                if isinstance(reply, BackendUnavailableError):
-                    shard.unsure.update((commit.agent.name, commit) for commit in listed)
-                failed = reply
-            elif reply[0] == b"FENCED":
-                shard.lost = True
-            else:
-                refused = dict(zip(reply[1::2], reply[2::2], strict=True))
-                self._committed(shard, listed, refused, batch)
-        if failed is not None:
-            raise translate(failed) from failed
-
-    def _committed(
-        self,
-        shard: ShardProjection,
-        commits: Sequence[Commit],
-        refused: dict[int, bytes],
-        batch: Span | None,
-    ) -> None:
-        for index, commit in enumerate(commits, start=1):
-            reason = refused.get(index)
-            if reason is None:
-                shard.committed(commit)
-                self._announcer.committed(commit, batch)
-            elif reason == b"CONFLICT":
-                _reload(shard, [commit])
-            else:
-                self._set_aside(shard, commit.agent.name, reason.decode())
-
-    def _set_aside(self, shard: ShardProjection, name: str, reason: str) -> None:
-        """An agent whose keys are damaged must not stop the others of its shard."""
-        shard.forget(name)
-        shard.pending.pop(name, None)
-        if shard.broken.get(name) != reason:
-            shard.broken[name] = reason
-            _log.error("agent_set_aside", agent=name, reason=reason)
-
-
-def _reload(shard: ShardProjection, commits: Sequence[Commit]) -> None:
-    for commit in commits:
-        shard.forget(commit.agent.name)
-    shard.notice(commit.agent.name for commit in commits)

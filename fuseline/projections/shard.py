@@ -13,6 +13,9 @@ from fuseline.events.log import Entry
 from fuseline.projections.shadow_codec import encode_shadow
 from fuseline.projections.store import Commit
 from fuseline.projections.tally import Tally
+from fuseline.telemetry.logs import get_logger
+
+_log = get_logger("projector")
 
 
 class ShardProjection:
@@ -98,6 +101,21 @@ class ShardProjection:
             self.pending[agent] = None
         self.unstored.discard(agent)
         self._next_deadline.pop(agent, None)
+
+    def reload(self, commits: Iterable[Commit]) -> None:
+        """Drops circuits that were folded further but perhaps not stored, to fold them again."""
+        names = [commit.agent.name for commit in commits]
+        for name in names:
+            self.forget(name)
+        self.notice(names)
+
+    def set_aside(self, agent: str, reason: str) -> None:
+        """Passes an agent over whose keys are damaged; it must not stop the others."""
+        self.forget(agent)
+        self.pending.pop(agent, None)
+        if self.broken.get(agent) != reason:
+            self.broken[agent] = reason
+            _log.error("agent_set_aside", agent=agent, reason=reason)
 
     def fold(self, agent: AgentKeys, entries: list[Entry]) -> Commit | None:
         """Folds new entries; None if they were all folded before, or have to be read again.

@@ -7,20 +7,18 @@ or does nothing. It never passes the checkpoint, the archive, or a reader that h
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from fuseline.core.errors import BackendError, BackendUnavailableError
-from fuseline.core.fold import fold_in_place
-from fuseline.core.retention import DAY_MS, Retention
+from fuseline.core.retention import Retention
 from fuseline.events.agents import decode_record, list_agents
 from fuseline.events.backend import Backend
 from fuseline.events.codec import parse_id
 from fuseline.events.keys import AgentKeys, ShardKeys
-from fuseline.events.log import Entry, parse_entries
+from fuseline.events.log import parse_entries
 from fuseline.events.removed import list_removed
 from fuseline.events.wire import Command, Wire, translate
 from fuseline.projections.leases import LostLeaseError
@@ -28,21 +26,20 @@ from fuseline.projections.origin import Origin, decode_origin, origin_command
 from fuseline.projections.producers import forget_silent
 from fuseline.projections.purging import purge
 from fuseline.projections.replay import LogInfo, info_of
-from fuseline.projections.rollups import unit_field
-from fuseline.projections.shadow_codec import copied, fold_beside
-from fuseline.projections.tally import UNITS
+from fuseline.projections.trimmable import (
+    bound_of,
+    count_steps,
+    cut_of,
+    folded_on,
+    going,
+    is_due,
+)
 from fuseline.telemetry.logs import get_logger
 
 KEPT_CHANGES = 100
 """The newest entries of a history, which stay however old they are."""
 
 _AGENTS_AT_ONCE = 250
-_UNITS_AT_ONCE = 1000
-_UNITS_WORTH_A_CALL = 30
-# Trimming begins only when this share of what is kept is too much, so that an agent with an
-# outcome a minute is not trimmed every minute; of an age at most so many days.
-_SLACK = 0.02
-_SLACK_DAYS = 0.25
 
 _log = get_logger("retention")
 
@@ -96,8 +93,7 @@ class Trimmer:
                 await self._trim_agents(
                     shard, token, page[start : start + _AGENTS_AT_ONCE], now_ms, done
                 )
-        if days := self.retention.producer_days:
-            before_ms = now_ms - int(days * DAY_MS)
+        if before_ms := cut_of(self.retention.producer_days, now_ms):
             done.producers += await forget_silent(
                 self._backend, shard, token, before_ms, self._wire
             )
@@ -116,8 +112,7 @@ class Trimmer:
 
     async def _trim_removed(self, shard: ShardKeys, token: int, now_ms: int, done: Trimmed) -> None:
         """Trims what is left of removed agents; in the end nothing of them stays."""
-        days = self.retention.history_days
-        before_ms = now_ms - int(days * DAY_MS) if days else 0
+        before_ms = cut_of(self.retention.history_days, now_ms)
         try:
             async for page in list_removed(self._backend, [shard], self._wire):
                 for start in range(0, len(page), _AGENTS_AT_ONCE):
@@ -209,7 +204,7 @@ class _Job:
 
     async def run(self, origin: Origin, log: list[Any], history: list[Any]) -> None:
         info = info_of(log, origin.trimmed)
-        if self._is_due(info):
+        if is_due(info, self._retention, self._now_ms):
             if info.missing and not origin.at:
                 self._trimmer._warn(
                     self._agent,
@@ -218,46 +213,30 @@ class _Job:
                 )
             else:
                 origin = await self._trim_log(origin, info)
-        if history and (cut_ms := self._cut_ms(self._retention.history_days)):
+        if history and (cut_ms := cut_of(self._retention.history_days, self._now_ms)):
             while (
                 parse_id(history[0][0])[0] < cut_ms
                 and (await self._call(origin, history_cut_ms=cut_ms))[1]
             ):
                 pass
-        await self._trim_counts(origin)
-
-    def _is_due(self, info: LogInfo) -> bool:
-        most, days = self._retention.outcomes, self._retention.outcome_days
-        if most and info.length > most * (1 + _SLACK):
-            return True
-        if not days or not info.first_id:
-            return False
-        slack = min(_SLACK * days, _SLACK_DAYS)
-        return parse_id(info.first_id)[0] < self._now_ms - int((days + slack) * DAY_MS)
-
-    def _cut_ms(self, days: float) -> int:
-        return self._now_ms - int(days * DAY_MS) if days else 0
+        for units, successor in count_steps(origin, self._retention, self._now_ms):
+            await self._call(origin, successor, units=units)
+            origin = successor
 
     async def _trim_log(self, origin: Origin, info: LogInfo) -> Origin:
         """Takes entries off until what is left is young and few enough, or something holds them."""
-        cut_ms = self._cut_ms(self._retention.outcome_days)
+        cut_ms = cut_of(self._retention.outcome_days, self._now_ms)
         most = self._retention.outcomes
         surplus = info.length - most if most else 0
         begun_ms = origin.begun_ms or parse_id(info.first_id)[0]
         while True:
             raw, checkpoint, archive, readers = await self._read(origin)
             entries = parse_entries(raw)
-            bound = self._bound(checkpoint, archive, readers)
-            count = 0
-            while (
-                count < len(entries)
-                and (count < surplus or entries[count][0] < cut_ms)
-                and entries[count][:2] <= bound
-            ):
-                count += 1
+            bound = bound_of(self._agent.name, checkpoint, archive, readers, self._now_ms)
+            count = going(entries, surplus, cut_ms, bound)
             if not count:
                 return origin
-            successor = _folded_on(origin, entries[:count], begun_ms)
+            successor = folded_on(origin, entries[:count], begun_ms)
             if not await self._call(origin, successor):
                 return origin
             origin, surplus = successor, surplus - count
@@ -278,21 +257,6 @@ class _Job:
             if isinstance(reply, Exception):
                 raise translate(reply) from reply
         return replies
-
-    def _bound(
-        self, checkpoint: bytes | None, archive: list[bytes | None], readers: list[bytes]
-    ) -> tuple[int, int]:
-        """The last id that may go; the function on the server looks again."""
-        ms, seq = parse_id(checkpoint or "0-0")
-        bound = (ms, seq - 1)
-        if archive[0] is not None:
-            bound = min(bound, parse_id((archive[1] or b"0-0").split(b" ")[0]))
-        mine = (f"{self._agent.name}:".encode(), b":")
-        for name, lease in zip(readers[::2], readers[1::2], strict=True):
-            deadline, _, at = lease.partition(b" ")
-            if name.startswith(mine) and int(deadline) > self._now_ms:
-                bound = min(bound, parse_id(at))
-        return bound
 
     async def _call(
         self,
@@ -323,35 +287,3 @@ class _Job:
         self._done.changes += reply[2]
         self._done.counts += len(units)
         return reply[1], reply[2]
-
-    async def _trim_counts(self, origin: Origin) -> None:
-        """Deletes counts of units that are over, a thousand at a time; none beyond the origin."""
-        if not origin.at or not origin.begun_ms:
-            return
-        for level, (_, width) in enumerate(UNITS):
-            days = self._retention.counts_days
-            if level == 0:
-                days = self._retention.outcome_days or days
-            cut_ms = min(self._cut_ms(days), origin.position[0])
-            cut_ms -= cut_ms % width
-            at = origin.cuts[level] or origin.begun_ms - origin.begun_ms % width
-            if cut_ms - at < _UNITS_WORTH_A_CALL * width:
-                continue
-            while at < cut_ms:
-                end = min(cut_ms, at + _UNITS_AT_ONCE * width)
-                units = [unit_field((level, n)) for n in range(at // width, end // width)]
-                successor = copy(origin)
-                successor.cuts = [*origin.cuts[:level], end, *origin.cuts[level + 1 :]]
-                await self._call(origin, successor, units=units)
-                origin, at = successor, end
-
-
-def _folded_on(origin: Origin, entries: Sequence[Entry], begun_ms: int) -> Origin:
-    """The origin after some entries are off."""
-    circuit, tally = origin.circuit.copy(), origin.tally.copy()
-    # A step may be refused, and then is done again from the same origin.
-    shadow = fold_beside(origin.shadow and copied(origin.shadow), circuit, entries)
-    fold_in_place(circuit, entries)
-    tally.take(entries)
-    trimmed = origin.trimmed + len(entries)
-    return Origin(circuit.checkpoint, circuit, tally, trimmed, begun_ms, origin.cuts, shadow=shadow)

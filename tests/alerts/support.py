@@ -21,7 +21,7 @@ from fuseline.core.fold import initial as initial
 from fuseline.events.agents import override, register
 from fuseline.events.backend import Backend
 from fuseline.projections.projector import Projector
-from fuseline.schemas.alerts import IncidentResponse
+from fuseline.schemas.incidents import IncidentResponse
 from tests.logbook import append, failing, failure, open_backend
 from tests.waiting import eventually
 

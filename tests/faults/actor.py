@@ -183,15 +183,15 @@ class Actor(Process):
 
     async def freeze_before_commit(self) -> None:
         """The next commit of this process's projector freezes it (SIGSTOP) before it is sent."""
-        folding = self.projector._folding
-        original = folding._commit
+        committer = self.projector._folding._committer
+        original = committer.commit
 
         async def freezing(*work: Any) -> None:
-            folding._commit = original  # type: ignore[method-assign]
+            committer.commit = original  # type: ignore[method-assign]
             os.kill(os.getpid(), signal.SIGSTOP)
             await original(*work)
 
-        folding._commit = freezing  # type: ignore[method-assign]
+        committer.commit = freezing  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from fuseline.events.agents import register
 from fuseline.events.backend import Backend
 from fuseline.events.log import Entry
 from fuseline.projections import projector as projectors
-from fuseline.projections import replay, trimming
+from fuseline.projections import replay, trimmable, trimming
 from fuseline.projections.codec import encode_change, encode_circuit
 from fuseline.projections.counts import bucket_counts
 from fuseline.projections.evidence import evidence
@@ -131,7 +131,7 @@ async def test_rebuilding_a_trimmed_log_changes_nothing(backend: Backend, redis_
 async def test_by_age_all_but_the_entry_at_the_checkpoint_may_go(
     backend: Backend, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trimming, "_SLACK", 0)
+    monkeypatch.setattr(trimmable, "_SLACK", 0)
     entries = await made(backend, redis_url, lively_log(random.Random(3), 600))
     middle = entries[300][0]
     done = await trim(backend, outcome_days=await days_since(backend, middle))
@@ -179,7 +179,7 @@ async def test_the_server_itself_refuses_a_step_that_passes_what_is_held(
     keys = backend.keys.agent(AGENT)
     shard = backend.keys.shards[keys.shard]
     # A trimmer that was paused after it had asked believes that everything may go.
-    monkeypatch.setattr(trimming._Job, "_bound", lambda *_: (1 << 60, 0))
+    monkeypatch.setattr(trimming, "bound_of", lambda *_: (1 << 60, 0))
     readers = (f"{AGENT}:r", "9999999999999 0-0")
     await backend.wire.call("HSET", shard.readers, *readers)
     assert (await trim(backend, outcomes=50)).entries == 0

@@ -15,17 +15,8 @@ from fuseline.api.body import read_object
 from fuseline.api.conditions import IfMatch, etag, matched_revision, meant_for
 from fuseline.api.problems import answers
 from fuseline.api.services import Given
-from fuseline.schemas.alerts import (
-    AuditList,
-    ChannelList,
-    DeliveryList,
-    DeliveryResponse,
-    IncidentList,
-    NotifierState,
-    RuleList,
-    StoredChannel,
-    StoredRule,
-)
+from fuseline.schemas.alerts import AuditList, ChannelList, RuleList, StoredChannel, StoredRule
+from fuseline.schemas.incidents import DeliveryList, DeliveryResponse, IncidentList, NotifierState
 
 MAX_WAIT_SECONDS = 60.0
 

@@ -270,7 +270,7 @@ def _tally(one: Proposed, failures: dict[int, int], since_ms: int, until_ms: int
         if state is _OPEN and since_ms <= begin < until_ms
     ]
     through = failures.copy()
-    for day, count in one.bad_refused.items():
+    for day, count in one.refused.bad.items():
         through[day] = through.get(day, 0) - count
     for day, count in one.filling.failures.items():
         through[day] = through.get(day, 0) + count
@@ -278,5 +278,5 @@ def _tally(one: Proposed, failures: dict[int, int], since_ms: int, until_ms: int
         openings=openings_by_day(opened),
         open_ms=length_by_day(filter(is_open, spans.all(since_ms, until_ms))),
         failures=through,
-        good_refused=one.good_refused,
+        good_refused=one.refused.good,
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from fuseline.core.config import RULES, CircuitBreakerConfig
 from fuseline.core.errors import ConfigError
+from fuseline.core.events import ConfigChanged
 
 Patch = Mapping[str, Any]
 """Settings by name that differ from those on record."""
@@ -47,3 +48,12 @@ def patched(config: CircuitBreakerConfig, patch: Patch) -> CircuitBreakerConfig:
         ConfigError: a value is not allowed.
     """
     return msgspec.structs.replace(config, **patch)
+
+
+def patched_event(event: ConfigChanged, patch: Patch) -> ConfigChanged:
+    """A change of settings with others in the place of some."""
+    try:
+        config = patched(CircuitBreakerConfig.from_wire(event.config), patch)
+    except (ConfigError, TypeError):
+        return event  # set aside, as on record
+    return ConfigChanged(event.revision, config.to_wire(), event.actor, event.reason)

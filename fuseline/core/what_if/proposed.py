@@ -10,10 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import Any
 
-import msgspec
-
 from fuseline.core.circuit import (
-    NEVER_MS,
     Change,
     Circuit,
     CircuitState,
@@ -21,22 +18,22 @@ from fuseline.core.circuit import (
     ModeChanged,
     Transition,
 )
-from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.control import apply_control
 from fuseline.core.counting import count_outcome
-from fuseline.core.errors import ConfigError
 from fuseline.core.events import ConfigChanged, Mode, Outcome, ProbeStarted, Result
 from fuseline.core.fold import advance_in_place, end_probe
 from fuseline.core.ids import parse_id
-from fuseline.core.what_if.block import DAY_MS, Block
+from fuseline.core.what_if.block import Block
 from fuseline.core.what_if.filling import Filling
-from fuseline.core.what_if.patch import Patch, patched
-from fuseline.core.what_if.recorded import Key, Recorded, View, key_of
+from fuseline.core.what_if.patch import Patch, patched, patched_event
+from fuseline.core.what_if.recorded import Recorded
+from fuseline.core.what_if.refused import Refused
 from fuseline.core.what_if.spans import Spans
+from fuseline.core.what_if.step import Step
 from fuseline.core.what_if.unseen import Assumption
 
-_CLOSED, _OPEN, _HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
-_SUCCESS, _TIMEOUT = Result.SUCCESS, Result.TIMEOUT
+_CLOSED, _OPEN = CircuitState.CLOSED, CircuitState.OPEN
+_TIMEOUT = Result.TIMEOUT
 
 
 class Proposed:
@@ -48,23 +45,21 @@ class Proposed:
         at_ms: when.
 
     Attributes:
-        good_refused: calls on record that succeeded and would have been refused, by day.
-        bad_refused: calls on record that failed and would have been refused, by day.
+        circuit: as it stands.
+        spans: its states so far.
+        filling: the calls that are assumed.
+        refused: the calls on record that it would have refused.
     """
 
     def __init__(self, recorded: Recorded, patch: Patch, at_ms: int) -> None:
         self.circuit = circuit = recorded.circuit.copy()
         self._patch = patch
-        self._view = msgspec.structs.replace(recorded.view)
-        self._key: Key | None = self._view.key
-        self._first_ms = recorded.first_ms or at_ms
+        self._step = Step(recorded.view, recorded.first_ms or at_ms)
         self.spans = Spans(circuit.state, circuit.since_ms, circuit.epoch)
         if circuit.mode is not Mode.AUTO:
             self.spans.mode(circuit.mode, circuit.since_ms)
         self.filling = Filling(at_ms)
-        self.good_refused: dict[int, int] = {}
-        self.bad_refused: dict[int, int] = {}
-        self._in_step = True
+        self.refused = Refused()
         self._denied: set[str] = set()
         self._made: list[Transition] = []
         config = patched(circuit.config, patch)
@@ -81,30 +76,27 @@ class Proposed:
         twin = Proposed.__new__(Proposed)
         twin.__dict__.update(self.__dict__)
         twin.circuit = self.circuit.copy()
-        twin._view = msgspec.structs.replace(self._view)
+        twin._step, twin.refused = self._step.copy(), self.refused.copy()
         twin.spans, twin.filling = self.spans.copy(), self.filling.copy(assumption)
-        twin.good_refused, twin.bad_refused = self.good_refused.copy(), self.bad_refused.copy()
         twin._denied, twin._made = self._denied.copy(), []
         return twin
 
     def plain(self) -> list[Any]:
         """What goes on, beside circuit and settings, as values that can be stored."""
         return [
-            *(self._view.plain(), self._key, self._first_ms),
-            *(self.spans.plain(), self.filling.plain(), self._in_step, sorted(self._denied)),
+            *self._step.plain(),
+            *(self.spans.plain(), self.filling.plain(), self._step.is_kept, sorted(self._denied)),
         ]
 
     @classmethod
     def of_plain(cls, circuit: Circuit, patch: Patch, values: list[Any]) -> Proposed:
         """What `plain` gave, with the circuit and the settings."""
-        view, key, first_ms, spans, filling, in_step, denied = values
+        *step, spans, filling, in_step, denied = values
         found = cls.__new__(cls)
         found.circuit, found._patch = circuit, patch
-        found._view = View.of_plain(view)
-        found._key = None if key is None else (key[0], key[1], key[2], key[3])
-        found._first_ms, found._in_step, found._denied = first_ms, in_step, set(denied)
+        found._step, found._denied = Step.of_plain(step, in_step), set(denied)
         found.spans, found.filling = Spans.of_plain(spans), Filling.of_plain(filling)
-        found.good_refused, found.bad_refused, found._made = {}, {}, []
+        found.refused, found._made = Refused(), []
         return found
 
     def drain(self) -> list[Transition]:
@@ -117,8 +109,7 @@ class Proposed:
         self._made.clear()
         self.spans.forget(kept)
         self.filling.forget()
-        self.good_refused.clear()
-        self.bad_refused.clear()
+        self.refused.clear()
         if len(self._denied) > kept:  # of rounds long past
             self._denied = set(sorted(self._denied, key=parse_id)[-kept:])
 
@@ -134,17 +125,6 @@ class Proposed:
             self._take_plain(block, place, len(block.entries))
         self._follow(block.at_end)
         self._pass_time(block.end_ms)
-
-    @property
-    def hides(self) -> bool:
-        """Whether this circuit lets calls through now that the recorded one refuses."""
-        view, circuit = self._view, self.circuit
-        if view.mode is not Mode.AUTO or view.state is _CLOSED or circuit.state is _OPEN:
-            return False
-        if view.state is _OPEN or circuit.state is _CLOSED:
-            return True
-        limit = circuit.config.half_open_max_calls
-        return not self._in_step or limit > view.config.half_open_max_calls
 
     def _take_plain(self, block: Block, place: int, stop: int) -> None:
         """Calls while the recorded circuit was CLOSED."""
@@ -165,7 +145,7 @@ class Proposed:
     def _count(self, block: Block, place: int, stop: int) -> int:
         """Counts calls until one makes the circuit open; the first place not taken."""
         circuit = self.circuit
-        if not self._in_step:
+        if not self._step.is_kept:
             since = circuit.since_ms
             while place < stop and block.earliest(place) < since:
                 self._take_outcome(block, place)
@@ -195,21 +175,8 @@ class Proposed:
         while place < stop and block.earliest(place) < since:
             self._take_outcome(block, place)
             place += 1
-        failed = block.marks(NEVER_MS)
-        while place < stop:
-            day = block.ms[place] // DAY_MS
-            end = bisect_left(block.ms, (day + 1) * DAY_MS, place, stop)
-            bad = bisect_left(failed, end) - bisect_left(failed, place)
-            self.bad_refused[day] = self.bad_refused.get(day, 0) + bad
-            self.good_refused[day] = self.good_refused.get(day, 0) + end - place - bad
-            place = end
+        self.refused.add_plain(block, place, stop)
         return stop
-
-    def _refuse(self, outcome: Outcome, ms: int) -> None:
-        if outcome.result <= _TIMEOUT:
-            refused = self.good_refused if outcome.result is _SUCCESS else self.bad_refused
-            day = ms // DAY_MS
-            refused[day] = refused.get(day, 0) + 1
 
     def _take_noted(self, block: Block, place: int) -> None:
         """An entry of any kind, wherever the recorded circuit stands."""
@@ -227,29 +194,22 @@ class Proposed:
                 self._start_probe(event, ms, changes)
         else:
             if isinstance(event, ConfigChanged):
-                event = self._patched(event)
+                event = patched_event(event, self._patch)
             apply_control(circuit, event, ms, changes)
         if ms >= circuit.next_deadline_ms:  # as the fold does
             advance_in_place(circuit, ms, changes)
         self._heed(changes)
         self._follow(note.by_event)
 
-    def _patched(self, event: ConfigChanged) -> ConfigChanged:
-        try:
-            config = patched(CircuitBreakerConfig.from_wire(event.config), self._patch)
-        except (ConfigError, TypeError):
-            return event  # set aside, as on record
-        return ConfigChanged(event.revision, config.to_wire(), event.actor, event.reason)
-
     def _start_probe(self, event: ProbeStarted, ms: int, changes: list[Change]) -> None:
         """A probe on record is one of this circuit too while both are in the same round."""
-        view, circuit = self._view, self.circuit
-        if not self._in_step:
+        circuit = self.circuit
+        if not self._step.is_kept:
             return
         if circuit.probe_places <= 0:
             self._denied.add(circuit.checkpoint)
             return
-        more = circuit.config.probe_lease_seconds - view.config.probe_lease_seconds
+        more = circuit.config.probe_lease_seconds - self._step.view.config.probe_lease_seconds
         lease_ms = max(0, event.lease_ms + round(more * 1000))
         apply_control(circuit, ProbeStarted(circuit.epoch, lease_ms), ms, changes)
 
@@ -263,7 +223,7 @@ class Proposed:
         if span < 0:
             return  # it began before the settings would have been changed
         if is_tied and event.permit in self._denied:
-            self._refuse(event, ms)
+            self.refused.add(event, ms)
             return
         is_current = span == spans.last
         state = spans.states[span]
@@ -286,18 +246,18 @@ class Proposed:
         """
         circuit, spans = self.circuit, self.spans
         if spans.states[span] is _OPEN:
-            self._refuse(event, ms)
+            self.refused.add(event, ms)
         elif span < spans.last:
             if spans.places[span] > 0:
                 spans.places[span] -= event.result <= _TIMEOUT
             else:
-                self._refuse(event, ms)
+                self.refused.add(event, ms)
         elif (
             event.permit is not None and circuit.probes.pop(event.permit, None) is not None
         ) or circuit.probe_places > 0:
             self._end_probe(event, ms, changes)
         else:
-            self._refuse(event, ms)
+            self.refused.add(event, ms)
 
     def _end_probe(self, event: Outcome, ms: int, changes: list[Change]) -> None:
         end_probe(self.circuit, event, ms, changes)
@@ -309,8 +269,8 @@ class Proposed:
         while True:
             at_ms = min(circuit.next_deadline_ms, now_ms)
             changes: list[Change] = []
-            if self.hides:
-                self.filling.fill(circuit, at_ms, self._view.interval_ms, changes)
+            if self._step.hides(circuit):
+                self.filling.fill(circuit, at_ms, self._step.view.interval_ms, changes)
             else:
                 self.filling.skip(at_ms)
             if not changes and circuit.next_deadline_ms <= now_ms:
@@ -326,8 +286,8 @@ class Proposed:
         for change in changes:
             if isinstance(change, Transition | ModeChanged | ConfigApplied):
                 self._pass_time(change.at_ms)
-            self._view.take(change, self._first_ms)
-            if self._view.state is _CLOSED:
+            self._step.recorded_changed(change)
+            if self._step.view.state is _CLOSED:
                 self.filling.end_outage()
             self._compare()
 
@@ -339,7 +299,7 @@ class Proposed:
                 used = figures.probe_successes + (change.cause == "probe_failed")
                 left = max(0, self.circuit.config.half_open_max_calls - used)
                 self.spans.begin(change.to_state, change.at_ms, left)
-                self._key = key_of(change)
+                self._step.proposed_changed(change)
                 self._made.append(change)
             elif isinstance(change, ModeChanged):
                 self.spans.mode(change.mode, change.at_ms)
@@ -347,6 +307,5 @@ class Proposed:
             self._compare()
 
     def _compare(self) -> None:
-        self._in_step = self._key == self._view.key
-        if self._in_step:
-            self.spans.tie(self._view.epoch)
+        if self._step.compare():
+            self.spans.tie(self._step.view.epoch)
