@@ -83,10 +83,13 @@ def timeline(
             await _say_trimmed(backend, agent, console, items, since_ms, wanted)
         await printer.show(items)
         if go_on:
-            shown = {item.id for item in items}
+            # Log and history count their ids each for itself.
+            shown = {(item.kind, item.id) for item in items}
             async with aclosing(follow(backend, agent, begin, wanted)) as news:
                 async for items in news:
-                    await printer.show([item for item in items if item.id not in shown])
+                    await printer.show(
+                        [item for item in items if (item.kind, item.id) not in shown]
+                    )
 
     run(options, command, long_running=go_on)
 

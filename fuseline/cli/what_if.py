@@ -32,6 +32,7 @@ _MARKS = {CircuitState.CLOSED: "▁", CircuitState.HALF_OPEN: "▄", CircuitStat
 _STYLES = {CircuitState.CLOSED: "green", CircuitState.HALF_OPEN: "yellow", CircuitState.OPEN: "red"}
 _RANK = list(_MARKS)
 _UNKNOWN = "?"
+_NONE = "·"
 
 
 def what_if_command(
@@ -164,17 +165,25 @@ def _bands(answer: WhatIfAnswer) -> Table:
     table.add_row("recorded", _band(answer, answer.recorded, []))
     table.add_row("proposed", _band(answer, answer.proposed, unknown))
     legend = "▁ closed  ▄ half open  █ open" + ("  ? not known" if unknown else "")
+    if (answer.begun_ms or 0) > answer.since_ms:
+        legend += f"  {_NONE} not registered yet"
     table.add_row("", Text(legend, style="dim"))
     return table
 
 
 def _band(answer: WhatIfAnswer, bands: list[WhatIfBand], unknown: list[tuple[int, int]]) -> Text:
-    """A cell shows the worst state in it; whether it is known, where most of it is not."""
+    """A cell shows the worst state in it; whether it is known, where most of it is not.
+
+    Before the agent was registered it shows none.
+    """
     length = answer.until_ms - answer.since_ms
     text = Text()
     for cell in range(_WIDTH):
         start = answer.since_ms + length * cell // _WIDTH
         end = max(start + 1, answer.since_ms + length * (cell + 1) // _WIDTH)
+        if end <= (answer.begun_ms or 0):
+            text.append(_NONE, style="dim")
+            continue
         hidden = sum(max(0, min(end, to) - max(start, begin)) for begin, to in unknown)
         if hidden * 2 > end - start:
             text.append(_UNKNOWN, style="magenta")

@@ -15,13 +15,15 @@ from fuseline.core.errors import FuselineError
 from fuseline.demo.scenario import AGENTS_VARIABLE, Behaviour
 from fuseline.events.backend import Backend
 from fuseline.telemetry.logs import get_logger
-from fuseline.telemetry.settings import PORT_VARIABLE, port_from_env
+from fuseline.telemetry.settings import PORT_VARIABLE, flush_seconds, port_from_env
 
 WORKERS = ("worker-1", "worker-2")
 
 _START_SECONDS = 20.0
 _CALLERS_STOP_SECONDS = 1.5
 _OTHERS_STOP_SECONDS = 0.8
+# Beyond what a process gives its exporters: it ends by itself unless it hangs.
+_EXPORT_SPARE_SECONDS = 2.0
 
 _log = get_logger("demo")
 
@@ -47,6 +49,8 @@ class Crew:
             "FUSELINE_SHARDS": str(len(backend.keys.shards)),
         }
         self._metrics_port = port_from_env(os.environ)
+        flush = flush_seconds(os.environ)
+        self._export_seconds = flush + _EXPORT_SPARE_SECONDS if flush else 0.0
         self._callers: dict[str, Process] = {}
         self._others: dict[str, Process] = {}
         self._readers: list[asyncio.Task[None]] = []
@@ -85,10 +89,14 @@ class Crew:
         raise DemoError(f"{name} of the demonstration ended by itself; see the lines above")
 
     async def stop(self) -> None:
-        """Stops all: the callers first, while what they have to say is still heard."""
+        """Stops all: the callers first, while what they have to say is still heard.
+
+        Who has not ended by itself in time is killed. The time is that for its work and, where
+        telemetry is exported, that for handing over what is left.
+        """
         with anyio.CancelScope(shield=True):
-            await _stop(self._callers, _CALLERS_STOP_SECONDS)
-            await _stop(self._others, _OTHERS_STOP_SECONDS)
+            await _stop(self._callers, _CALLERS_STOP_SECONDS + self._export_seconds)
+            await _stop(self._others, _OTHERS_STOP_SECONDS + self._export_seconds)
             for reader in self._readers:
                 reader.cancel()
             await asyncio.gather(*self._readers, return_exceptions=True)

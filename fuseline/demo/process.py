@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from fuseline.core.errors import FuselineError
+from fuseline.telemetry.settings import flush_seconds
 
 _GRACE_SECONDS = 2.0
 
@@ -41,7 +42,8 @@ async def _until_stopped(main: Callable[[], Awaitable[None]]) -> None:
 def end_with_stdin() -> None:
     """Ends this process when its stdin ends, as it does when the parent dies in whatever way.
 
-    First as SIGTERM does; 2 seconds later without asking.
+    First as SIGTERM does; 2 seconds later without asking, or as much later as what is exported
+    takes.
     """
     threading.Thread(target=_wait_for_eof, name="fuseline-parent", daemon=True).start()
 
@@ -51,7 +53,7 @@ def _wait_for_eof() -> None:
         while os.read(0, 1024):
             pass
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(_GRACE_SECONDS)
+    time.sleep(_GRACE_SECONDS + flush_seconds(os.environ))
     os._exit(1)
 
 

@@ -18,7 +18,7 @@ from fuseline.events.backend import Backend
 from fuseline.projections.readers import ReaderLease
 from fuseline.projections.replay import OnEvents
 from fuseline.projections.what_if_range import Range
-from fuseline.projections.what_if_start import Start
+from fuseline.projections.what_if_start import Start, find_begun
 
 T = TypeVar("T", WhatIf, Search)
 
@@ -40,6 +40,7 @@ class WhatIfAnswer(Struct, frozen=True, kw_only=True):
         complete: whether the log reaches back to the beginning of the range that was asked for;
             if not, `comparison.since_ms` is later.
         reproduced: transitions of the history that the log gave again, all there are.
+        begun_ms: when the log began, before which there was no agent; None: nobody knows.
     """
 
     comparison: Comparison
@@ -48,6 +49,7 @@ class WhatIfAnswer(Struct, frozen=True, kw_only=True):
     events: int
     complete: bool
     reproduced: int
+    begun_ms: int | None
 
 
 class Proposals(Struct, frozen=True, kw_only=True):
@@ -102,6 +104,7 @@ async def what_if(
 
     asked, about = await _folded(backend, name, since_ms, until_ms, make, MAX_EVENTS, on_events)
     recorded = asked.record.recorded.circuit.config
+    begun_ms = await find_begun(backend, backend.keys.agent(name))
     return WhatIfAnswer(
         comparison=asked.comparison,
         settings=patched(recorded, patch),
@@ -109,6 +112,7 @@ async def what_if(
         events=about.events,
         complete=about.since_ms == since_ms,
         reproduced=about.reproduced,
+        begun_ms=begun_ms,
     )
 
 

@@ -36,6 +36,7 @@ def what_if_document(name: str, found: what_if.WhatIfAnswer) -> WhatIfAnswer:
         complete=found.complete,
         events=found.events,
         reproduced=found.reproduced,
+        begun_ms=found.begun_ms,
         settings=config_document(found.settings),
         recorded_settings=config_document(found.recorded_settings),
         total=_figures(comparison.total),

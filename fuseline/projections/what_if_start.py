@@ -101,6 +101,23 @@ async def find_start(
     return Start(start, f"({info.last_id}", max(since_ms, last_ms + 1))
 
 
+async def find_begun(backend: Backend, agent: AgentKeys) -> int | None:
+    """When the first entry of an agent's log was written, ms since 1970; None: nobody knows.
+
+    Raises:
+        WrongKeyTypeError: a key is not what it should be.
+        BackendUnavailableError: the server does not answer.
+    """
+    # In this order: what a trim in between takes off is then told by the origin.
+    info = await log_info(backend, agent)
+    origin = await load_origin(backend, agent)
+    if origin.at or origin.begun_ms:
+        return origin.begun_ms or None
+    if info.missing or not info.first_id:
+        return None
+    return parse_id(info.first_id)[0]
+
+
 async def _look_back(
     backend: Backend, agent: AgentKeys, since_ms: int, first: tuple[int, int]
 ) -> Circuit | None:

@@ -38,7 +38,8 @@ class TimelineItem(Struct, frozen=True, kw_only=True, rename={"from_": "from"}):
             shadow is a transition that there would have been under other settings, and
             shadow_set says which are tried from here on; probe is a probe that began; the others
             are how calls ended.
-        id: of the entry; of a transition, `explain?transition=` takes it.
+        id: of the entry; of a transition, `explain?transition=` takes it. A change and a call may
+            have the same: only together with `kind` is it nothing else's.
         at, at_ms: when it took effect.
         why: a change in one sentence.
         from, to: the states of a transition.

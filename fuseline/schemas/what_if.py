@@ -120,6 +120,8 @@ class WhatIfAnswer(Struct, frozen=True, kw_only=True):
         complete: false: the log does not reach back to what was asked for, so `since_ms` is later.
         events: entries of the log that were folded.
         reproduced: transitions that the recorded settings gave again: all on record.
+        begun_ms: when the agent's log began. What the states say of the time before, closed, is of
+            no agent: none was registered. null: not known.
         settings: that would have been in force at the end of the range.
         recorded_settings: that were in force then.
         total: figures of the range.
@@ -138,6 +140,7 @@ class WhatIfAnswer(Struct, frozen=True, kw_only=True):
     complete: bool
     events: int
     reproduced: int
+    begun_ms: Millis | None
     settings: dict[str, Any]
     recorded_settings: dict[str, Any]
     total: WhatIfFigures

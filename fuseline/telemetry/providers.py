@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points, version
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
@@ -24,11 +25,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from fuseline.core.errors import ConfigError
 from fuseline.telemetry import exposition
 from fuseline.telemetry.observed import limit_from_env, observed
+from fuseline.telemetry.settings import (
+    ENDPOINT_VARIABLE,
+    FLUSH_SECONDS,
+    exporter_names,
+    is_disabled,
+)
 
-FLUSH_SECONDS = 2.0
-"""Longest wait, when a process ends, for what is left to reach the collector."""
-
-_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _PROTOCOLS = {"grpc": "otlp_proto_grpc", "http/protobuf": "otlp_proto_http"}
 _OTLP_MISSING = (
     "an exporter that is installed: OTLP needs the extra `otlp` (pip install 'fuseline[otlp]')"
@@ -50,7 +53,7 @@ def configured(environ: Mapping[str, str], service: str) -> Iterator[None]:
     observed.names.limit = limit_from_env(environ)
     # The SDK reads its own part from the process's environment, so both must be the same.
     ends: list[Callable[[], object]] = []
-    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() != "true":
+    if not is_disabled(environ):
         resource = _resource(environ, service)
         span_exporters = _exporters(environ, "traces")
         readers = _readers(environ, ends)
@@ -88,26 +91,16 @@ def _readers(environ: Mapping[str, str], ends: list[Callable[[], object]]) -> li
         PeriodicExportingMetricReader(exporter, cardinality_limits=exposition.series_limits())
         for exporter in _exporters(environ, "metrics")
     ]
-    if "prometheus" in _names(environ, "metrics"):
+    if "prometheus" in exporter_names(environ, "metrics"):
         # The port first: a reader that is made and then not registered would read nothing for ever.
         ends.append(exposition.serve(environ))
         readers.append(exposition.make_reader())
     return readers
 
 
-def _names(environ: Mapping[str, str], signal: str) -> list[str]:
-    """The exporters asked for; an endpoint alone asks for OTLP."""
-    upper = signal.upper()
-    text = environ.get(f"OTEL_{upper}_EXPORTER", "").strip().lower()
-    if not text:
-        has_endpoint = environ.get(_ENDPOINT) or environ.get(f"OTEL_EXPORTER_OTLP_{upper}_ENDPOINT")
-        return ["otlp"] if has_endpoint else []
-    return [name for part in text.split(",") if (name := part.strip()) not in ("", "none")]
-
-
 def _exporters(environ: Mapping[str, str], signal: str) -> list[Any]:
     found = []
-    for name in _names(environ, signal):
+    for name in exporter_names(environ, signal):
         if name == "prometheus" and signal == "metrics":
             continue
         variable = f"OTEL_{signal.upper()}_EXPORTER"
@@ -134,7 +127,11 @@ def _otlp_entry(environ: Mapping[str, str], signal: str) -> tuple[str, str]:
             if protocol not in _PROTOCOLS:
                 raise ConfigError(variable, protocol, " or ".join(_PROTOCOLS))
             return _PROTOCOLS[protocol], variable
-    for variable in (f"OTEL_{upper}_EXPORTER", f"OTEL_EXPORTER_OTLP_{upper}_ENDPOINT", _ENDPOINT):
+    for variable in (
+        f"OTEL_{upper}_EXPORTER",
+        f"OTEL_EXPORTER_OTLP_{upper}_ENDPOINT",
+        ENDPOINT_VARIABLE,
+    ):
         if environ.get(variable):
             break
     return _PROTOCOLS["grpc"], variable  # as the SDK for Python has it
@@ -153,5 +150,6 @@ def _end(ends: list[Callable[[], object]]) -> None:
     threads = [threading.Thread(target=end, daemon=True, name="fuseline-flush") for end in ends]
     for thread in threads:
         thread.start()
+    deadline = monotonic() + FLUSH_SECONDS
     for thread in threads:
-        thread.join(FLUSH_SECONDS)
+        thread.join(max(0.0, deadline - monotonic()))

@@ -65,6 +65,8 @@ async def test_the_last_day_is_the_range_that_is_not_named(shared_api: RunningAp
     found = answer.json()
     assert found["total"]["openings"] == {"recorded": 0, "low": 1, "high": 1}
     assert found["until_ms"] - found["since_ms"] == 86_400_000
+    (first_ms, _, _), *_ = await log_of(shared_api.backend, "fresh")
+    assert found["begun_ms"] == first_ms > found["since_ms"]
     assert found["recorded_settings"]["failure_threshold"] == 5
     answer = await client.post("circuits/fresh/what-if", json={"settings": {}})
     assert answer.json()["total"]["openings"] == {"recorded": 0, "low": 0, "high": 0}

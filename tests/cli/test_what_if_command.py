@@ -36,6 +36,16 @@ def test_what_if_of_nothing_else_is_the_record(busy: World) -> None:
     assert document["unobserved"] == []
 
 
+def test_before_it_was_registered_an_agent_is_in_no_state(busy: World) -> None:
+    shown = busy.run("what-if", "broken", "--since", "1d").out
+    bands = [line for line in shown.splitlines() if line.startswith(("recorded", "proposed"))]
+    assert [line.split()[1].startswith("·" * 70) for line in bands] == [True, True]
+    assert "· not registered yet" in shown
+    begun_ms = busy.run("what-if", "broken", "--since", "1d", "--json").document["begun_ms"]
+    since = ("--since", str(begun_ms), "--set", "failure_threshold=2")
+    assert "·" not in busy.run("what-if", "broken", *since).out
+
+
 def test_propose_names_the_cheapest_and_the_trade_off(busy: World) -> None:
     shown = busy.run("propose", "broken", "--since", "1h")
     assert shown.code == 0, shown.err

@@ -3,6 +3,7 @@
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -88,6 +89,32 @@ def test_a_signal_stops_every_process_within_3_seconds(
     assert ended.code == 0, ended.err
     assert ended.err == ""
     assert ended.seconds < 3
+    assert all_gone(started)
+
+
+@pytest.fixture
+def silent_collector() -> Iterator[str]:
+    """The address of a collector that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+
+
+def test_who_still_hands_over_telemetry_is_not_killed(
+    env: dict[str, str], silent_collector: str
+) -> None:
+    exported = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": silent_collector,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    }
+    demo = start(["up", "--demo"], env | exported)
+    try:
+        started = children(demo)
+        wait_for_line(demo, "OPEN")
+        ended = stop(demo, signal.SIGINT)
+    finally:
+        discard(demo)
+    assert ended.code == 0, ended.err
+    assert "demo_process_killed" not in ended.err
     assert all_gone(started)
 
 

@@ -60,6 +60,7 @@ async def test_the_nearest_start_gives_what_the_whole_log_gives(
             found = await what_if(backend, "a", patch, since_ms, until_ms, progress.append)
             assert found.comparison == whole(log, patch, since_ms, until_ms)
             assert found.complete
+            assert found.begun_ms == log[0][0]
             assert sum(progress) == found.events
             nearer += found.events < len(log)
             if not patch:
@@ -79,6 +80,7 @@ async def test_a_log_that_lost_its_beginning_tells_from_when_on_it_knows(
     found = await what_if(backend, "a", PATCH, BEGIN, log[-1][0] + 10_000)
     since_ms = found.comparison.since_ms
     assert not found.complete
+    assert found.begun_ms is None
     assert since_ms >= first_ms
     asked = whole(log, PATCH, since_ms, found.comparison.until_ms)
     assert found.comparison.recorded == asked.recorded
@@ -206,6 +208,7 @@ async def test_a_trimmed_log_begins_where_its_origin_stands(
     found = await what_if(backend, "a", {}, since_ms, until_ms)
     assert found.comparison.total == before.comparison.total
     assert found.comparison.recorded == before.comparison.recorded
+    assert found.begun_ms == before.begun_ms == log[0][0]
     early = await what_if(backend, "a", {}, log[10][0], until_ms)
     assert not early.complete
     whole_log = await what_if(backend, "a", PATCH, since_ms, until_ms)

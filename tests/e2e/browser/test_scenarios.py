@@ -200,3 +200,20 @@ async def test_an_operator_forces_but_does_not_change_settings(visit: Opens, up:
     await expect(badge_of(page)).to_contain_text("Closed")
     await page.get_by_role("link", name="Settings").click()
     await expect(page.get_by_text("only an admin changes settings")).to_be_visible()
+
+
+async def test_what_if_shows_no_state_before_an_agent_was_registered(
+    visit: Opens, up: Up, callers: Callers
+) -> None:
+    await up.register("newcomer", await callers.agent())
+    assert await callers.call("newcomer") == ["good"]
+    page = await visit("/agents/newcomer/what-if")
+    bands = page.get_by_role("img", name=re.compile("not registered before"))
+    await expect(bands).to_have_count(2)
+    for band in await bands.all():
+        box = await band.bounding_box()
+        nobody = await band.locator("[data-state=none]").bounding_box()
+        assert box is not None
+        assert nobody is not None
+        assert nobody["width"] > box["width"] * 0.9
+    await expect(page.get_by_text("not registered yet")).to_be_visible()

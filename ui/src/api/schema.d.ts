@@ -2919,7 +2919,8 @@ export interface components {
          *     shadow is a transition that there would have been under other settings, and
          *     shadow_set says which are tried from here on; probe is a probe that began; the others
          *     are how calls ended.
-         *     id: of the entry; of a transition, `explain?transition=` takes it.
+         *     id: of the entry; of a transition, `explain?transition=` takes it. A change and a call may
+         *     have the same: only together with `kind` is it nothing else's.
          *     at, at_ms: when it took effect.
          *     why: a change in one sentence.
          *     from, to: the states of a transition.
@@ -3119,6 +3120,8 @@ export interface components {
          *     complete: false: the log does not reach back to what was asked for, so `since_ms` is later.
          *     events: entries of the log that were folded.
          *     reproduced: transitions that the recorded settings gave again: all on record.
+         *     begun_ms: when the agent's log began. What the states say of the time before, closed, is of
+         *     no agent: none was registered. null: not known.
          *     settings: that would have been in force at the end of the range.
          *     recorded_settings: that were in force then.
          *     total: figures of the range.
@@ -3132,6 +3135,7 @@ export interface components {
          */
         WhatIfAnswer: {
             agent: string;
+            begun_ms: number | null;
             complete: boolean;
             days: components["schemas"]["WhatIfDay"][];
             events: number;

@@ -1,23 +1,24 @@
 import { SegmentedControl, Text, Title } from "@mantine/core"
 import { useMediaQuery } from "@mantine/hooks"
 import { useVirtualizer } from "@tanstack/react-virtual"
-import { useEffect, useLayoutEffect, useMemo, useRef } from "react"
+import { useEffect, useMemo, useRef } from "react"
 import type { TimelineItem } from "../../api/models"
 import { count, exactBoth } from "../../lib/format"
 import { ErrorPanel } from "../feedback/ErrorPanel"
 import { RowSkeletons } from "../feedback/Skeletons"
 import { StateIcon } from "../state/StateBadge"
 import { clockWithMs } from "./Evidence"
-import { type Group, kindsOf } from "./kinds"
+import { type Group, keyOf, kindsOf } from "./kinds"
 import { isExplained } from "./marks"
 import { useItems } from "./queries"
 import classes from "./timeline.module.css"
 import type { View } from "./view"
 import { detailOf, titleOf, tookWords } from "./words"
 
-const ROW_PX = 44
+// As tall as the style has them; a row whose text needs more is measured.
+const ROW_REM = 2.75
 // Two lines of detail below the rest.
-const ROW_NARROW_PX = 62
+const ROW_NARROW_REM = 3.875
 
 interface Props {
   agent: string
@@ -42,16 +43,17 @@ export function ItemsList(props: Props) {
     return all.filter((item) => item.at_ms >= view.fromMs && item.at_ms <= view.toMs)
   }, [data, view])
   const box = useRef<HTMLElement>(null)
-  const height = useMediaQuery("(max-width: 40rem)") ? ROW_NARROW_PX : ROW_PX
+  const rem = useMediaQuery("(max-width: 40rem)") ? ROW_NARROW_REM : ROW_REM
   const rows = useVirtualizer({
     count: items.length,
     getScrollElement: () => box.current,
-    estimateSize: () => height,
-    getItemKey: (index) => items[index]?.id ?? index,
+    estimateSize: () => rem * remPx(),
+    getItemKey: (index) => {
+      const item = items[index]
+      return item === undefined ? index : keyOf(item)
+    },
     overscan: 8,
   })
-  // biome-ignore lint/correctness/useExhaustiveDependencies: sizes are of `height`
-  useLayoutEffect(() => rows.measure(), [rows, height])
   const shown = rows.getVirtualItems()
   const last = shown.at(-1)?.index ?? -1
   const wantsMore = hasNextPage && !isFetchingNextPage && last >= items.length - 10
@@ -84,7 +86,7 @@ export function ItemsList(props: Props) {
         {error !== null && data === undefined ? (
           <ErrorPanel error={error} title="The timeline could not be read" retry={refetch} />
         ) : data === undefined && kinds.length > 0 ? (
-          <RowSkeletons rows={8} height={ROW_PX - 6} />
+          <RowSkeletons rows={8} height={38} />
         ) : items.length === 0 ? (
           <Text c="dimmed" size="sm" p="sm">
             Nothing of what is chosen happened in this range.
@@ -97,11 +99,17 @@ export function ItemsList(props: Props) {
               return (
                 <li
                   key={row.key}
-                  style={{ transform: `translateY(${row.start}px)`, height }}
+                  ref={rows.measureElement}
+                  data-index={row.index}
+                  style={{ transform: `translateY(${row.start}px)` }}
                   aria-setsize={hasNextPage ? -1 : items.length}
                   aria-posinset={row.index + 1}
                 >
-                  <Row item={item} isSelected={item.id === selected} onSelect={onSelect} />
+                  <Row
+                    item={item}
+                    isSelected={isExplained(item) && item.id === selected}
+                    onSelect={onSelect}
+                  />
                 </li>
               )
             })}
@@ -115,6 +123,11 @@ export function ItemsList(props: Props) {
       </Text>
     </div>
   )
+}
+
+/** Pixels of 1 rem: more for those who read a larger font. */
+function remPx(): number {
+  return Number.parseFloat(getComputedStyle(document.documentElement).fontSize) || 16
 }
 
 interface RowProps {

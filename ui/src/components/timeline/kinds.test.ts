@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { timelineSearch } from "../../pages/TimelineSearch"
-import { ALL_GROUPS, groupsFrom, kindsOf } from "./kinds"
+import { ALL_GROUPS, groupsFrom, keyOf, kindsOf } from "./kinds"
 
 describe("kinds", () => {
   it("of an address that names none are all", () => {
@@ -12,6 +12,11 @@ describe("kinds", () => {
     expect(kindsOf(["transition", "failure"], false)).toEqual(["transition"])
     expect(kindsOf(["shadow"], false)).toEqual(["shadow", "shadow_set"])
     expect(kindsOf(["transition", "failure"], true)).toEqual(["transition", "failure", "timeout"])
+  })
+
+  it("tell a transition from the call that has the same id", () => {
+    const id = "1700000000000-0"
+    expect(keyOf({ kind: "transition", id })).not.toBe(keyOf({ kind: "failure", id }))
   })
 })
 

@@ -31,3 +31,11 @@ export function kindsOf(groups: readonly Group[], calls: boolean): Kind[] {
     ({ value }) => groups.includes(value) && (calls || CHANGE_GROUPS.has(value)),
   ).flatMap(({ kinds }) => [...kinds])
 }
+
+/**
+ * What no other item of a timeline has. The id alone is not: history and log count each for
+ * themselves, and a transition is often written in the ms of the call that caused it.
+ */
+export function keyOf({ kind, id }: Pick<TimelineItem, "kind" | "id">): string {
+  return `${kind} ${id}`
+}

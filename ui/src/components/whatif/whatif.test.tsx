@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from "vitest"
 import type { WhatIf as Answer, ShadowAnswer, WhatIfFigures } from "../../api/models"
 import { WhatIf } from "../../pages/WhatIfTab"
 import { agent, DEFAULTS, draw, problem, type Sent, serve } from "../agents/testing"
+import { Bands } from "./Bands"
 import { LastDay } from "./LastDay"
 import { changedOf, foldedOf } from "./queries"
 import { Shadow } from "./Shadow"
@@ -43,6 +44,7 @@ function answer(openings: [number, number, number] = [1, 3, 3]): Answer {
     complete: true,
     events: 900,
     reproduced: 3,
+    begun_ms: null,
     settings: DEFAULTS as unknown as Answer["settings"],
     recorded_settings: DEFAULTS as unknown as Answer["settings"],
     total: figures(openings),
@@ -177,6 +179,36 @@ describe("the page", () => {
       ).toMatchObject({ ...settings, minimum_calls: 10 }),
     )
     expect(screen.getByLabelText("Open for")).toHaveProperty("value", "30")
+  })
+})
+
+describe("the bands", () => {
+  const states = (name: RegExp) =>
+    [...screen.getByRole("img", { name }).querySelectorAll("[data-state]")].map((one) => [
+      one.getAttribute("data-state"),
+      Number(one.getAttribute("x")),
+      Number(one.getAttribute("width")),
+    ])
+
+  it("show no state before the agent was registered", () => {
+    draw(<Bands answer={{ ...answer(), begun_ms: 0.5 * HOUR }} />)
+    expect(states(/^Recorded: open for 1.h, not registered before /)).toEqual([
+      ["closed", 125, 125],
+      ["open", 250, 250],
+      ["closed", 500, 500],
+      ["none", 0, 125],
+    ])
+    expect(states(/^Proposed: open for 0.*, not registered before /)).toEqual([
+      ["closed", 125, 875],
+      ["none", 0, 125],
+    ])
+    expect(screen.getByText(/not registered yet/)).toBeTruthy()
+  })
+
+  it.each([null, -HOUR, 0])("show states all along for an agent of %s", (begun_ms) => {
+    draw(<Bands answer={{ ...answer(), begun_ms }} />)
+    expect(states(/^Recorded: open for 1.h$/)).toHaveLength(3)
+    expect(screen.queryByText(/not registered yet/)).toBeNull()
   })
 })
 
