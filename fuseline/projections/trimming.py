@@ -237,7 +237,8 @@ class _Job:
             if not count:
                 return origin
             successor = folded_on(origin, entries[:count], begun_ms)
-            if not await self._call(origin, successor):
+            gone, _ = await self._call(origin, successor)
+            if not gone:
                 return origin
             origin, surplus = successor, surplus - count
             if count < self._trimmer._step:
