@@ -22,7 +22,12 @@ from benchmarks.subjects import Fuseline
 WORKER = "benchmarks.fuseline_worker"
 PIPELINE = 500
 BLOB = bytes(50)  # what an encoded outcome weighs
+PAGE = 1000
 PACE = 50_000.0
+# The promised 200,000 a second are for a machine on which redis-py appends 85,000 entries a second
+# in pipelines of 500 and reads 700,000 in pages of 1,000. On another one the same shares of what it
+# does there are the same promise.
+OF_PIPELINE, OF_READING = 200 / 85, 200 / 700
 AGENTS = 10_000
 
 
@@ -37,6 +42,14 @@ async def pipeline_rate(client: Redis, count: int) -> float:
     return count / (time.perf_counter() - begin)
 
 
+async def reading_rate(client: Redis) -> float:
+    """Entries a second that redis-py reads of what `pipeline_rate` has appended."""
+    begin, at, read = time.perf_counter(), b"0-0", 0
+    while entries := await client.xrange("bench-plain", b"(" + at, "+", count=PAGE):
+        at, read = entries[-1][0], read + len(entries)
+    return read / (time.perf_counter() - begin)
+
+
 async def recording(url: str, client: Redis, rounds: int, count: int) -> dict[str, float]:
     """(a): the recorder and the plain pipeline in turns."""
     ours: list[float] = []
@@ -47,7 +60,8 @@ async def recording(url: str, client: Redis, rounds: int, count: int) -> dict[st
         for _ in range(rounds):
             ours.append(count / (await recorder.ask("record", count=count))["seconds"])
             plain.append(await pipeline_rate(client, count))
-    return {"recorder": middle(ours), "pipeline": middle(plain)}
+    reading = middle([await reading_rate(client) for _ in range(3)])
+    return {"recorder": middle(ours), "pipeline": middle(plain), "reading": reading}
 
 
 async def folding(url: str, client: Redis, count: int) -> dict[str, float]:
@@ -140,13 +154,15 @@ async def run(url: str, *, quick: bool = False) -> dict[str, Any]:
 def promised(found: dict[str, dict[str, float]]) -> list[Target]:
     """The throughput's targets."""
     recorder, plain = found["recording"]["recorder"], found["recording"]["pipeline"]
+    reading = found["recording"]["reading"]
     folded, steady, half = found["folding"]["rate"], found["sustained"], found["half"]
     bytes_each, projection = found["weight"]["outcome_bytes"], found["weight"]["projection_bytes"]
     late, missing = half["lag_p99_ms"], steady["missing"] + half["missing"]
     return [
         Target("recorded by one process", f"{recorder:,.0f}/s", ">= 200,000/s", recorder >= 2e5),
-        Target("to a plain pipeline", f"{recorder / plain:.1f}x", ">= 2x", recorder >= 2 * plain),
+        _share("recorded, to a plain pipeline", recorder / plain, OF_PIPELINE),
         Target("folded by one projector", f"{folded:,.0f}/s", ">= 200,000/s", folded >= 2e5),
+        _share("folded, to plain reading", folded / reading, OF_READING),
         Target(
             "sustained end to end",
             f"{steady['rate']:,.0f}/s",
@@ -158,3 +174,7 @@ def promised(found: dict[str, dict[str, float]]) -> list[Target]:
         Target("projection of an agent", f"{projection:.0f} B", "<= 1,024 B", projection <= 1024),
         Target("an outcome in the log", f"{bytes_each:.1f} B", "<= 70 B", bytes_each <= 70),
     ]
+
+
+def _share(what: str, share: float, least: float) -> Target:
+    return Target(what, f"{share:.2f}x", f">= {least:.2f}x", share >= least)
