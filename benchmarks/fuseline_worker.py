@@ -78,11 +78,7 @@ class Worker:
         raise RuntimeError("the failing call did not fail")
 
     async def watch(self) -> Answer:
-        """Look at the breaker's own memory every 0.1 ms until it rejects.
-
-        A thread looks, because the timers of event loops go by whole milliseconds, and looking
-        without a pause would take one of two cores away from everybody else.
-        """
+        """Wait until the breaker's own memory refuses; the next call must be refused, too."""
         from fuseline import CircuitBreakerOpenError
 
         breaker = self._breakers[0]

@@ -26,16 +26,17 @@ class OwnTask:
     Args:
         main: gets a future and an event. It says by the future that it is ready, or why it cannot
             be; once the event is set it has to end.
-
-    Attributes:
-        running: whether it has begun, and nobody has asked it to end.
     """
 
     def __init__(self, main: Main) -> None:
         self._main = main
         self._task: asyncio.Task[None] | None = None
-        self._closing: asyncio.Event | None = None
-        self.running = False
+        self._closing = asyncio.Event()
+
+    @property
+    def running(self) -> bool:
+        """Whether it has begun, and nobody has asked it to end."""
+        return self._task is not None
 
     async def begin(self) -> None:
         """Starts it and waits until it is ready.
@@ -46,7 +47,6 @@ class OwnTask:
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._main(ready, self._closing), name="fuseline")
-        self.running = True
         try:
             await asyncio.shield(ready)
         except BaseException:
@@ -60,8 +60,7 @@ class OwnTask:
             Exception: whatever it has ended with.
         """
         task, self._task = self._task, None
-        self.running = False
-        if task is None or self._closing is None:
+        if task is None:
             return
         self._closing.set()
         cancelled: asyncio.CancelledError | None = None

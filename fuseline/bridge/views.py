@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from fuseline.bridge.loading import Loads
+from fuseline.bridge.loading import Host, Loads
 from fuseline.core.circuit import Circuit
 from fuseline.projections.ahead import Ahead
 from fuseline.telemetry.logs import get_logger
@@ -14,16 +14,6 @@ if TYPE_CHECKING:
     from fuseline.bridge.breaker import CircuitBreaker
 
 _log = get_logger("manager")
-
-
-class Host(Protocol):
-    """What views need of the manager."""
-
-    breakers: dict[str, CircuitBreaker]
-
-    def start_soon(self, job: Callable[..., Coroutine[Any, Any, None]], *args: object) -> None:
-        """Runs a job under the manager's task group."""
-        ...
 
 
 class Views:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Token
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
-from fuseline.telemetry.current import Current
+if TYPE_CHECKING:
+    from fuseline.telemetry.calls import CallSpans
 
 AGENT = "fuseline.agent"
 STATE = "fuseline.state"
@@ -27,30 +28,6 @@ FAILURE_KIND = "fuseline.failure_kind"
 
 FAILED = frozenset({"failure", "timeout"})
 """Outcomes whose spans have the status ERROR."""
-
-
-class Maker(Protocol):
-    """What makes a stand-in real."""
-
-    agent: str
-    current: Current
-
-    def start(self, parent: Context, started: float) -> Span:
-        """A real span, of a call that began at a moment of `time.monotonic`."""
-        ...
-
-    def finish(
-        self,
-        span: CallSpan,
-        ended: float,
-        state: str,
-        epoch: int,
-        decision: str,
-        outcome: str,
-        kind: str = "",
-    ) -> None:
-        """A call is over; see `calls.CallSpans`."""
-        ...
 
 
 class CallSpan(Context, Span):
@@ -70,7 +47,7 @@ class CallSpan(Context, Span):
 
     __slots__ = ("maker", "parent", "real", "started", "success", "token")
 
-    maker: Maker
+    maker: CallSpans
     parent: Context
     started: float
     real: Span | None

@@ -78,7 +78,7 @@ class CallSpans:
         return True
 
     def start(self, parent: Context, started: float) -> Span:
-        """See `call_span.Maker`."""
+        """A real span, of a call that began at a moment of `time.monotonic`."""
         return self.tracer.start_span(
             NAME,
             context=parent,
@@ -130,8 +130,7 @@ class CallSpans:
         if len(waiting) == 1:
             asyncio.get_running_loop().call_later(_DRAIN_SECONDS, self._drain_some)
         elif len(waiting) >= _MOST_WAITING:
-            self._ended = []
-            self._make(waiting)
+            self.drain()
 
     def make_soon(self) -> None:
         """Sees to it that the successes of the hot path get their spans."""
