@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from contextvars import Token
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanContext, Status, StatusCode
 from opentelemetry.util.types import Attributes, AttributeValue
 
-if TYPE_CHECKING:
-    from fuseline.telemetry.calls import CallSpans
+from fuseline.telemetry.current import Current
 
 AGENT = "fuseline.agent"
 STATE = "fuseline.state"
@@ -28,6 +27,30 @@ FAILURE_KIND = "fuseline.failure_kind"
 
 FAILED = frozenset({"failure", "timeout"})
 """Outcomes whose spans have the status ERROR."""
+
+
+class Maker(Protocol):
+    """What makes a stand-in real."""
+
+    agent: str
+    current: Current
+
+    def start(self, parent: Context, started: float) -> Span:
+        """A real span, of a call that began at a moment of `time.monotonic`."""
+        ...
+
+    def finish(
+        self,
+        span: CallSpan,
+        ended: float,
+        state: str,
+        epoch: int,
+        decision: str,
+        outcome: str,
+        kind: str = "",
+    ) -> None:
+        """A call is over; see `calls.CallSpans`."""
+        ...
 
 
 class CallSpan(Context, Span):
@@ -47,7 +70,7 @@ class CallSpan(Context, Span):
 
     __slots__ = ("maker", "parent", "real", "started", "success", "token")
 
-    maker: CallSpans
+    maker: Maker
     parent: Context
     started: float
     real: Span | None

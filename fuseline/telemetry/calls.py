@@ -78,7 +78,7 @@ class CallSpans:
         return True
 
     def start(self, parent: Context, started: float) -> Span:
-        """A real span, of a call that began at a moment of `time.monotonic`."""
+        """See `call_span.Maker`."""
         return self.tracer.start_span(
             NAME,
             context=parent,
