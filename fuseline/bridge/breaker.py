@@ -19,6 +19,7 @@ from fuseline.bridge.guard import Fallback, Guard, call_guarded, stream
 from fuseline.bridge.local import UNKNOWN_EPOCH, Admission, LocalCircuit
 from fuseline.bridge.outcomes import Outcomes
 from fuseline.bridge.ramp import RECOVERING
+from fuseline.bridge.refusals import as_said
 from fuseline.bridge.traced import YIELD_MASK, call_traced
 from fuseline.core.circuit import Circuit, CircuitState
 from fuseline.core.config import CircuitBreakerConfig
@@ -249,7 +250,8 @@ class CircuitBreaker:
         cause = local.cause()
         if state is CircuitState.CLOSED and cause != RECOVERING:
             state = CircuitState.OPEN  # forced open, or nobody can say
-        return CircuitBreakerOpenError(self.name, state, local.retry_after_seconds(), cause)
+        seconds = as_said(local.retry_after_seconds())
+        return CircuitBreakerOpenError(self.name, state, seconds, cause)
 
     def record(
         self,

@@ -263,14 +263,14 @@ class LocalCircuit:
             return False
         return not self._ramp.lets_through(circuit, now_ms)
 
-    def retry_after_seconds(self) -> float:
-        """When asking again can succeed, from now; 0.0 if unknown."""
+    def retry_after_seconds(self) -> float | None:
+        """When asking again can succeed, from now; None if unknown."""
         view = self.view
         if view is None:
-            return 0.0
+            return None
         now_ms = self._clock.now_ms()
         if view.mode is Mode.FORCED_OPEN:
-            until_ms = view.mode_until_ms or now_ms
+            until_ms = view.mode_until_ms or NEVER_MS
         else:
             circuit = self.deciding or view
             if circuit.state is CircuitState.OPEN:
@@ -280,7 +280,7 @@ class LocalCircuit:
                 return min(1.0, (circuit.recovering_until_ms - now_ms) / 1000)
             else:
                 until_ms = circuit.next_deadline_ms
-        return 0.0 if until_ms >= NEVER_MS else max(0.0, (until_ms - now_ms) / 1000)
+        return None if until_ms >= NEVER_MS else max(0.0, (until_ms - now_ms) / 1000)
 
     def cause(self) -> str:
         """Why calls are refused now."""

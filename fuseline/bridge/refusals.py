@@ -1,4 +1,4 @@
-"""What the errors of calls that are refused at once have in common."""
+"""What the errors of refused calls have in common."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from time import monotonic
 from msgspec import Struct
 
 from fuseline.core.states import CircuitState
+
+SOON_SECONDS = 0.001
+"""What a refusal says that is read when its end has come: 0.0 would mean that nobody knows it."""
+
+
+def as_said(seconds: float | None) -> float:
+    """What a refusal says of the time until its end; None: nobody knows it."""
+    return 0.0 if seconds is None else max(SOON_SECONDS, seconds)
 
 
 class OpenUntil(Struct, frozen=True):
@@ -30,4 +38,4 @@ class OpenUntil(Struct, frozen=True):
 
     def retry_after_seconds(self) -> float:
         """From now."""
-        return 0.0 if self.moment == inf else max(0.0, self.moment - monotonic())
+        return as_said(None if self.moment == inf else self.moment - monotonic())

@@ -113,10 +113,11 @@ class RemoteCalls:
         if telling or breaker.local.view is None:
             await self._hear(breaker, parse_id(reply[3]))
         refused = monotonic() < breaker.local.refuse_until
+        seconds = breaker.local.retry_after_seconds() if refused else None
         return OutcomesRecorded(
             sequence=int(reply[1]),
             state=breaker.local.state(),
-            retry_after_seconds=breaker.local.retry_after_seconds() if refused else 0.0,
+            retry_after_seconds=seconds or 0.0,
         )
 
     async def _breaker(self, agent: str) -> CircuitBreaker:

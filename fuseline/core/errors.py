@@ -98,7 +98,7 @@ class CircuitBreakerOpenError(CallRefusedError):
 
     @property
     def retry_after_seconds(self) -> float:
-        """When asking again can succeed; 0.0 if unknown.
+        """When asking again can succeed; 0.0 if unknown, and never 0.0 if known.
 
         From now, while the end of OPEN is known; else from the moment of refusal.
         """

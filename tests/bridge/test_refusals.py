@@ -5,10 +5,9 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-import pytest
-
 from fuseline import CircuitBreakerOpenError, CircuitState
-from fuseline.bridge.refusals import OpenUntil
+from fuseline.bridge.refusals import SOON_SECONDS, OpenUntil
+from fuseline.integrations.retrying import worth_waiting
 
 
 def made(refusal: OpenUntil) -> CircuitBreakerOpenError:
@@ -28,9 +27,15 @@ def test_a_refusal_until_a_moment_says_how_long_from_now() -> None:
     assert twin.cause == error.cause == "failure_rate"
 
 
-@pytest.mark.parametrize("seconds", [-5, inf])
-def test_a_refusal_without_a_known_end_gives_no_time(seconds: float) -> None:
-    error = made(OpenUntil("billing", monotonic() + seconds, "forced_open"))
+def test_a_refusal_read_after_its_end_still_says_that_asking_again_is_worth_it() -> None:
+    error = made(OpenUntil("billing", monotonic() - 5, "failure_rate"))
+    assert error.retry_after_seconds == SOON_SECONDS
+    assert worth_waiting(error, 60) is True
+    assert str(error).endswith("; retry in 0.001 s")
+
+
+def test_a_refusal_without_a_known_end_gives_no_time() -> None:
+    error = made(OpenUntil("billing", inf, "forced_open"))
     assert error.retry_after_seconds == 0.0
     assert str(error) == "circuit of agent 'billing' is open (forced_open)"
     assert repr(error).startswith("CircuitBreakerOpenError('billing', ")

@@ -274,9 +274,10 @@ class TaskWorker:
             return Seen(CircuitState.CLOSED, breaker.config)
         seconds = breaker.local.retry_after_seconds()
         if mode is Mode.FORCED_OPEN:
-            return Seen(CircuitState.OPEN, breaker.config, seconds or inf)
+            return Seen(CircuitState.OPEN, breaker.config, inf if seconds is None else seconds)
         state = breaker.state
-        return Seen(state, breaker.config, seconds if state is CircuitState.OPEN else 0.0)
+        refused = state is CircuitState.OPEN
+        return Seen(state, breaker.config, (seconds or 0.0) if refused else 0.0)
 
 
 class _traced:  # noqa: N801 - a context manager
