@@ -228,7 +228,7 @@ class LocalCircuit:
             return
         if view.mode is Mode.FORCED_OPEN:
             until_ms = view.mode_until_ms
-            self._refuse_until(self._clock.monotonic(until_ms) if until_ms else inf)
+            self._refuse_until(self._clock.monotonic(until_ms) if until_ms else inf, "forced_open")
             return
         if view.mode is not Mode.AUTO and view.mode_until_ms:
             return  # an override that expires is looked at for each call
@@ -242,12 +242,12 @@ class LocalCircuit:
             if plain and circuit.epoch == view.epoch:
                 self.admit_epoch = view.epoch
         elif circuit.state is CircuitState.OPEN:
-            self._refuse_until(self._clock.monotonic(circuit.open_until_ms))
+            self._refuse_until(self._clock.monotonic(circuit.open_until_ms), circuit.cause)
 
-    def _refuse_until(self, moment: float) -> None:
+    def _refuse_until(self, moment: float, cause: str) -> None:
         """Lets the hot path refuse until then (monotonic seconds)."""
         self.refuse_until = moment
-        self.refusing = (OpenUntil(self._agent, moment, self.cause()),)
+        self.refusing = (OpenUntil(self._agent, moment, cause or "unknown"),)
 
     def held_back(self) -> bool:
         """Whether a call is refused because the agent is recovering; for CLOSED circuits.

@@ -32,6 +32,7 @@ from fuseline.events.backend import Backend
 from fuseline.events.embedded import EmbeddedServer
 from fuseline.events.keys import AgentKeys, check_name
 from fuseline.events.settings import BackendSettings
+from fuseline.projections.ahead_reader import AheadReader
 from fuseline.projections.feed import FeedReader
 from fuseline.projections.projector import Projector
 from fuseline.telemetry.logs import get_logger
@@ -227,10 +228,15 @@ class CircuitBreakerManager:
                 observed.add(figures)
                 stack.callback(observed.remove, figures)
                 views = self._views
-                feed = FeedReader(
-                    self.backend, views.on_view, views.on_gap, views.on_health, views.on_ahead
-                )
+                ahead = AheadReader(self.backend, views.on_ahead)
+
+                def on_gap(shard: int) -> None:
+                    ahead.begin_anew()
+                    views.on_gap(shard)
+
+                feed = FeedReader(self.backend, views.on_view, on_gap, views.on_health)
                 await feed.start()
+                await ahead.start()
             except BaseException as error:  # noqa: BLE001 - whoever connects gets it
                 if not ready.done():
                     ready.set_exception(error)
@@ -240,6 +246,7 @@ class CircuitBreakerManager:
                 self._tasks.start_soon(keep_running, "spool", self.recorder.spool)
                 self._tasks.start_soon(keep_running, "adoption", spooling.adopt)
                 self._tasks.start_soon(keep_running, "feed", feed.run)
+                self._tasks.start_soon(keep_running, "ahead", ahead.run)
                 self._tasks.start_soon(keep_running, "loads", self._loads.keep_confirming)
                 if embedded is not None:
                     self._tasks.start_soon(keep_running, "embedded server", embedded.keep)

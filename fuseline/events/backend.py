@@ -36,7 +36,6 @@ class Backend:
 
     def __init__(self, settings: BackendSettings, url: str) -> None:
         self.settings = settings
-        self.keys = settings.keys()
         self.url = url
         self.clock = ServerClock()
         self.server = "unknown"  # e.g. "valkey 9.1.2"
@@ -45,7 +44,9 @@ class Backend:
         self._wires: list[Wire] = []
         self._address = parse_address(url)
         self._nodes: Nodes | None = None
-        if self._address.topology == "cluster":
+        is_cluster = self._address.topology == "cluster"
+        self.keys = settings.keys(cluster=is_cluster)
+        if is_cluster:
             self._nodes = Nodes(self._address, settings.timeout_seconds)
         self.wire = self.make_wire()
 

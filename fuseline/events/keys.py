@@ -58,7 +58,8 @@ class ShardKeys(NamedTuple):
     """The keys of one shard.
 
     `removed` is a hash: agent -> id of the event of its removal. One that is registered again is no
-    removed one, and leaves the hash with the next trim.
+    removed one, and leaves the hash with the next trim. `ahead` is the same key in all shards where
+    they are on one server: everybody waits for it, and that costs a server time for each key.
     """
 
     shard: int
@@ -164,16 +165,27 @@ class AlertKeys(NamedTuple):
 class Keys:
     """Spells the keys of a namespace.
 
+    Args:
+        namespace: its name.
+        shards: how many it has.
+        cluster: a function may only use keys of one slot.
+
     Raises:
         ConfigError: a namespace or number of shards that is not allowed.
     """
 
-    def __init__(self, namespace: str = DEFAULT_NAMESPACE, shards: int = DEFAULT_SHARDS) -> None:
+    def __init__(
+        self,
+        namespace: str = DEFAULT_NAMESPACE,
+        shards: int = DEFAULT_SHARDS,
+        *,
+        cluster: bool = False,
+    ) -> None:
         self.namespace_name = check_name("namespace", namespace)
         if not isinstance(shards, int) or isinstance(shards, bool) or not 1 <= shards <= MAX_SHARDS:
             raise ConfigError("shards", shards, f"a whole number from 1 to {MAX_SHARDS}")
         self.namespace = f"{{{namespace}}}:namespace"
-        self.shards = [self._shard(shard) for shard in range(shards)]
+        self.shards = [self._shard(shard, cluster) for shard in range(shards)]
         self.tasks = _task_keys(namespace)
         self.access = _access_keys(namespace)
         self.alerts = AlertKeys(*(f"{{{namespace}.alerts}}:{name}" for name in AlertKeys._fields))
@@ -219,7 +231,7 @@ class Keys:
     def _tag(self, shard: int) -> str:
         return f"{{{self.namespace_name}.{shard:02d}}}"
 
-    def _shard(self, shard: int) -> ShardKeys:
+    def _shard(self, shard: int, cluster: bool) -> ShardKeys:
         tag = self._tag(shard)
         return ShardKeys(
             shard,
@@ -233,7 +245,7 @@ class Keys:
             f"{tag}:archive",
             f"{tag}:readers",
             f"{tag}:removed",
-            f"{tag}:ahead",
+            f"{tag if cluster else f'{{{self.namespace_name}}}'}:ahead",
         )
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 VERSION = 1
-BUILD = 9
+BUILD = 10
 
 _PARTS = (
     *(

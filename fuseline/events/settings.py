@@ -54,13 +54,13 @@ class BackendSettings(Struct, frozen=True, kw_only=True):
         settings.keys()
         return settings
 
-    def keys(self) -> Keys:
-        """The keys of the namespace.
+    def keys(self, *, cluster: bool = False) -> Keys:
+        """The keys of the namespace, as they are on a cluster or on one server.
 
         Raises:
             ConfigError: a namespace or number of shards that is not allowed.
         """
-        return Keys(self.namespace, self.shards)
+        return Keys(self.namespace, self.shards, cluster=cluster)
 
 
 def check_url(url: str | None) -> str | None:

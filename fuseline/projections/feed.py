@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic
-from typing import Any
 
 import anyio
 
 from fuseline.core.circuit import Circuit
-from fuseline.core.errors import BackendError, WrongKeyTypeError
+from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
+from fuseline.events.clock import ServerClock
 from fuseline.events.codec import parse_id
 from fuseline.events.wire import Command, translate
-from fuseline.projections.ahead import Ahead, parse_ahead
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.leases import projected_shards
 from fuseline.telemetry import instruments
@@ -26,6 +25,12 @@ PROJECTOR_AWAY_SECONDS = 3.0
 _RETRY_SECONDS = (0.02, 0.05, 0.1, 0.2, 0.5)
 
 _log = get_logger("feed")
+
+
+def record_lag(clock: ServerClock, circuit: Circuit) -> None:
+    """Records how long after its last event a circuit has become known here."""
+    instruments.feed_lag.record(max(0.0, (clock.now_ms() - circuit.last_ms) / 1000))
+
 
 OnView = Callable[[str, Circuit, bool], bool]
 
@@ -42,8 +47,6 @@ class FeedReader:
             something: its server was away, or is another by now. Load its circuits again.
         on_health: called with whether the server answers and which shards nobody projects,
             whenever that changes.
-        on_ahead: called with what is told of a log beyond its projection; returns the circuit
-            that it comes to if that is news. None: it is not read.
     """
 
     def __init__(
@@ -52,15 +55,11 @@ class FeedReader:
         on_view: OnView,
         on_gap: Callable[[int], None],
         on_health: Callable[[bool, frozenset[int]], None],
-        on_ahead: Callable[[Ahead], Circuit | None] | None = None,
     ) -> None:
         self._backend = backend
         self._wire = backend.make_wire(BLOCK_SECONDS)
         self._on_view, self._on_gap, self._on_health = on_view, on_gap, on_health
-        self._on_ahead = on_ahead
         self._positions: list[int] = []
-        # Of those nothing has to be complete, so their ids need not count.
-        self._aheads: dict[bytes, bytes] = {}
         self._health: tuple[bool, frozenset[int]] = (True, frozenset())
         self._projected_at = [monotonic()] * len(backend.keys.shards)
         self._checked_at = 0.0
@@ -70,23 +69,6 @@ class FeedReader:
     async def start(self) -> None:
         """Notes where the feeds end now; what comes later is handed on by `run`."""
         self._positions = await self._ends()
-        if self._on_ahead is not None:
-            await self._begin_aheads()
-
-    async def _begin_aheads(self) -> None:
-        """Notes where they end. What cannot be read is done without: it only saves some ms."""
-        keys = [shard.ahead for shard in self._backend.keys.shards]
-        replies = await self._wire.call_many(
-            [("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys]
-        )
-        refused: Exception | None = None
-        for key, reply in zip(keys, replies, strict=True):
-            if isinstance(reply, Exception):
-                refused = reply
-            else:
-                self._aheads[key.encode()] = reply[0][0] if reply else b"0-0"
-        if refused is not None:
-            _log.warning("ahead_unreadable", error=str(translate(refused)))
 
     async def run(self) -> None:
         """Reads until cancelled; outlives an absent server."""
@@ -100,10 +82,6 @@ class FeedReader:
                     await self._read()
                     attempt = 0
                 except BackendError as error:
-                    if isinstance(error, WrongKeyTypeError) and self._aheads:
-                        _log.warning("ahead_unreadable", error=str(error))
-                        self._aheads.clear()
-                        continue
                     if attempt == 0:
                         _log.warning("server_away", error=str(error))
                     self._report(available=False, unprojected=self._health[1])
@@ -119,15 +97,10 @@ class FeedReader:
         shards = self._backend.keys.shards
         command: Command = (
             "XREAD", "COUNT", 500, "BLOCK", int(BLOCK_SECONDS * 1000), "STREAMS",
-            *self._aheads, *(shard.feed for shard in shards),
-            *self._aheads.values(), *(f"{at}-0" for at in self._positions),
+            *(shard.feed for shard in shards), *(f"{at}-0" for at in self._positions),
         )  # fmt: skip
         by_key = {shard.feed.encode(): shard.shard for shard in shards}
         for key, entries in await self._wire.call(*command) or ():
-            if key in self._aheads:
-                self._aheads[key] = entries[-1][0]
-                self._hand_on(entries)
-                continue
             shard = by_key[key]
             if parse_id(entries[0][0])[0] != self._positions[shard] + 1:
                 _log.warning("feed_gap", shard=shard)
@@ -142,22 +115,7 @@ class FeedReader:
                     continue
                 anew = values.get(b"r") == b"1"
                 if self._on_view(values[b"a"].decode(), circuit, anew) and not anew:
-                    self._record_lag(circuit)
-
-    def _hand_on(self, entries: list[Any]) -> None:
-        assert self._on_ahead is not None
-        for _, fields in entries:
-            try:
-                circuit = self._on_ahead(parse_ahead(fields))
-            except (BackendError, LookupError, ValueError) as error:
-                _log.error("ahead_unreadable", error=str(error))
-                continue
-            if circuit is not None:
-                self._record_lag(circuit)
-
-    def _record_lag(self, circuit: Circuit) -> None:
-        lag_ms = self._backend.clock.now_ms() - circuit.last_ms
-        instruments.feed_lag.record(max(0.0, lag_ms / 1000))
+                    record_lag(self._backend.clock, circuit)
 
     async def _check(self) -> None:
         """Notices a feed that went back (the server lost data) and shards nobody projects.

@@ -135,7 +135,7 @@ async def test_a_worker_under_the_file_of_an_earlier_release_goes_by_the_project
 ) -> None:
     name, *parts = rules("worker", users.namespace)
     before = [part for part in parts if not part.endswith(":ahead")]
-    assert len(before) == len(parts) - 2
+    assert len(before) == len(parts) - 3
     users.admin.execute_command("ACL", "SETUSER", name, *before, f">{PASSWORD}")
     async with deployed(users) as backend, working(users) as one, working(users) as other:
         for manager in (one, other):

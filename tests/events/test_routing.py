@@ -58,7 +58,7 @@ def test_a_read_of_many_streams_is_one_of_each_slot() -> None:
 
 
 def test_all_keys_of_one_step_have_one_slot() -> None:
-    keys = Keys("name space", 7)
+    keys = Keys("name space", 7, cluster=True)
     agent = keys.agent("some agent")
     for group in (
         [key for key in keys.shards[agent.shard] if isinstance(key, str)]

@@ -1,6 +1,7 @@
 """A cluster: which node gets what, what comes back, and what happens while it changes."""
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -16,13 +17,24 @@ from fuseline.events.agents import register
 from fuseline.events.backend import Backend
 from fuseline.events.routing import slot_of_key
 from fuseline.events.settings import BackendSettings
+from fuseline.projections.ahead import Ahead, tell_call
+from fuseline.projections.ahead_reader import AheadReader
 from fuseline.projections.diagnosis import diagnose
 from fuseline.projections.findings import Level
 from fuseline.projections.projector import Projector
 from tests.faults.support import actors
 from tests.ha.load import NS, SHARDS, Worker, in_log, look_again, made
 from tests.ha.topology import TIMEOUT_SECONDS, ClusterTopology, Node
-from tests.logbook import append, failing, failure, folded, log_of, open_backend, outcome
+from tests.logbook import (
+    append,
+    failing,
+    failure,
+    folded,
+    log_of,
+    open_backend,
+    outcome,
+    same_shard,
+)
 from tests.servers import RealServer
 from tests.waiting import eventually
 
@@ -59,6 +71,34 @@ async def test_the_functions_are_on_every_master_and_come_back(
     for n in range(30):
         assert (await append(backend, f"a{n}", [outcome()]))[0] == b"OK"
     assert await cluster.masters[1].tell("FCALL", library.function("build"), 0) == library.BUILD
+
+
+async def test_what_is_told_ahead_comes_from_all_nodes(backend: Backend) -> None:
+    names: list[str] = []
+
+    def take(ahead: Ahead) -> None:
+        names.append(ahead.agent)
+
+    reader = AheadReader(backend, take)
+    await reader.start()
+    task = asyncio.create_task(reader.run())
+    wanted = []
+    for round_of in range(2):
+        for shard in backend.keys.shards:
+            wanted.append(f"{round_of}-{shard.shard}")
+            await backend.wire.call("XADD", shard.ahead, "*", "a", wanted[-1], "b", "-")
+        await eventually(lambda: sorted(names) == sorted(wanted))
+        sent = reader._wire.commands_sent
+        reader.begin_anew()
+        # The end of each stream, and then a read of each.
+        await eventually(lambda n=sent: reader._wire.commands_sent >= n + 2 * SHARDS)
+    (nothing,) = await backend.fcall_many(
+        [tell_call(backend.keys.shards[0], backend.keys.agent(same_shard(backend, 1)[0]))]
+    )
+    assert nothing == 0
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 async def test_a_reader_waits_for_streams_on_all_nodes_at_once(backend: Backend) -> None:

@@ -17,7 +17,7 @@ local function tell(keys, args)
     if fields[1] ~= 'e' or #fields > 2 then return 0 end
     for _, part in ipairs({'i', entry[1], 'e', fields[2]}) do told[#told + 1] = part end
   end
-  redis.call('XADD', keys[3], 'MAXLEN', '~', 100, '*', unpack(told))
+  redis.call('XADD', keys[3], 'MAXLEN', '~', 500, '*', unpack(told))
   return #entries
 end
 redis.register_function('fuseline_tell_@VERSION@', tell)
