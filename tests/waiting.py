@@ -9,7 +9,7 @@ from typing import Any
 
 async def eventually(
     condition: Callable[[], Any | Awaitable[Any]],
-    timeout_seconds: float = 10.0,
+    timeout_seconds: float = 30.0,
     interval_seconds: float = 0.005,
 ) -> Any:
     """Returns the first true answer of the condition; fails when none comes in time."""

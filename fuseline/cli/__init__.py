@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
 
 import fuseline
-from fuseline.cli.exits import EPILOG, Exit
+from fuseline.cli.exits import EPILOG, Exit, report_usage
 from fuseline.cli.options import Options, with_options
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ def main() -> None:
         if reconfigure is not None:
             reconfigure(errors="replace")
     try:
-        app(prog_name="fuseline")
-    except KeyboardInterrupt:
-        sys.exit(Exit.INTERRUPTED)
+        code = app(prog_name="fuseline", standalone_mode=False)
+    except TyperException as error:
+        code = report_usage(error, as_json="--json" in sys.argv)
+    except (KeyboardInterrupt, Abort):
+        code = Exit.INTERRUPTED
+    sys.exit(code or Exit.OK)

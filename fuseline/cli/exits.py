@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from enum import IntEnum
+from typing import Any
+
+from typer.exceptions import TyperException
 
 from fuseline.alerts.errors import AlertNotFoundError
 from fuseline.core.errors import (
@@ -51,6 +54,21 @@ def report(error: FuselineError, *, as_json: bool) -> Exit:
     code = exit_code(error)
     report_text(str(error), type(error).__name__, code, as_json=as_json)
     return code
+
+
+def report_usage(error: TyperException, *, as_json: bool) -> Exit:
+    """Writes to stderr what is wrong with the command line; returns the exit code."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    # Where Pydantic is installed Typer lets it check values, and its words leave the value out.
+    details: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+    if details and str(details[0]["input"]) not in text:
+        text += f", not {details[0]['input']!r}"
+    if text:  # else there were no arguments, and the help stands there already
+        context = getattr(error, "ctx", None)
+        where = context.command_path if context else "fuseline"
+        text = f"{text}; see '{where} --help'"
+        report_text(text, "UsageError", Exit.BAD_INPUT, as_json=as_json)
+    return Exit.BAD_INPUT
 
 
 def report_text(text: str, kind: str, code: Exit, *, as_json: bool) -> None:

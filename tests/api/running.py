@@ -37,7 +37,7 @@ class RunningApi:
         if role is not None:
             headers["Authorization"] = f"Bearer {self.tokens[role]}"
         made = httpx2.AsyncClient(
-            base_url=f"{self.url}/api/v1/", headers=headers, timeout=10, trust_env=False
+            base_url=f"{self.url}/api/v1/", headers=headers, timeout=30, trust_env=False
         )
         self._clients.append(made)
         return made

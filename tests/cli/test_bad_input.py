@@ -40,14 +40,26 @@ REASON = ("--reason", "r")
         (["configure", "good", "colour=red"], "FIELD=VALUE with a field of enabled"),
         (["up", "--for", "never"], "for: 'never' is not allowed"),
         (["nonsense"], "nonsense"),
+        (["stat"], "No such command 'stat'. Did you mean 'state'"),
+        (["status", "--bogus"], "fuseline: No such option: --bogus; see 'fuseline status --help'"),
+        (["status", "a", "b"], "unexpected extra argument(s) (b); see 'fuseline status --help'"),
+        (["timeline"], "fuseline: Missing argument 'agent'; see 'fuseline timeline --help'"),
+        (["timeline", "good", "--limit", "several"], "several"),
+        (["agents", "nonsense"], "'nonsense'; see 'fuseline agents --help'"),
+        (["force", "open", "good", "--reason"], "'--reason' requires an argument"),
     ],
 )
 def test_wrong_input_is_refused_with_2(busy: World, arguments: list[str], said: str) -> None:
     ended = busy.run(*arguments)
     assert ended.code == 2
     assert said in ended.err
-    assert "Traceback" not in ended.err
+    assert ended.err.startswith("fuseline: ")
+    assert ended.err.count("\n") == 1
     assert ended.out == ""
+    told = busy.run("--json", *arguments)
+    error = told.error
+    assert said.removeprefix("fuseline: ") in error["message"]
+    assert (told.code, told.out, error["exit_code"]) == (2, "", 2)
 
 
 def test_wrong_variables_are_refused_with_2(busy: World) -> None:

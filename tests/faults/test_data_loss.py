@@ -64,7 +64,7 @@ class Load:
     async def more(self, count: int) -> None:
         """Until that many further calls were made."""
         goal = self.calls + count
-        await eventually(lambda: self.calls >= goal, 20)
+        await eventually(lambda: self.calls >= goal, 60)
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +90,7 @@ async def finish(manager: CircuitBreakerManager, load: Load, url: str) -> int:
     assert load.errors == []
     assert manager.outcomes_dropped == 0
     async with open_backend(url, NAMESPACE) as backend:
-        await until_all_folded(backend, AGENTS, 20)
+        await until_all_folded(backend, AGENTS, 60)
         count = await Count.of(backend, AGENTS)
         count.assert_none_twice_by_identity()
         assert await assert_verified(backend, AGENTS) == count.identities.total()
@@ -150,7 +150,7 @@ async def test_flushall_beyond_the_kept_window_counts_what_is_lost(
             await eventually(lambda: _all_registered(backend))
             load.stopping = True
             await manager.flush(20)
-            await until_all_folded(backend, AGENTS, 20)
+            await until_all_folded(backend, AGENTS, 60)
             total = await assert_verified(backend, AGENTS)
         assert load.errors == []
         assert manager.outcomes_dropped > 0

@@ -115,7 +115,7 @@ class Chaos:
                 return circuit is not None and (circuit.last_ms, circuit.last_seq) > ends[agent]
 
             for agent in AGENTS:
-                await eventually(lambda a=agent: on(a), 20)
+                await eventually(lambda a=agent: on(a), 60)
         assert time.monotonic() - began < RECOVERY_SECONDS
 
     async def stop(self) -> None:

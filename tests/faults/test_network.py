@@ -113,7 +113,7 @@ async def test_projectors_behind_a_cutting_network_fold_each_event_once(
             await manager.flush(15)
             proxy.share = 0.0
             assert sum(proxy.cuts.values()) > 5
-            await eventually(lambda: _settled(backend, "a"), 20)
+            await eventually(lambda: _settled(backend, "a"), 60)
         circuit, _ = fold(initial(), await log_of(backend, "a"))
         stored = await projection_of(backend, "a")
         assert stored is not None

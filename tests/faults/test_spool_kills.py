@@ -48,7 +48,7 @@ async def start_work(worker: Member, journal: Path, seed: int) -> asyncio.Future
 
 async def assert_all_once(backend: Backend, journals: list[Path]) -> Count:
     async with projecting(backend.url, NS):
-        await until_all_folded(backend, AGENTS, 20)
+        await until_all_folded(backend, AGENTS, 60)
     count = await Count.of(backend, AGENTS)
     count.assert_none_twice()
     missing = marks(journals) - set(count.kinds)
@@ -153,7 +153,7 @@ async def test_in_memory_mode_a_killed_worker_loses_a_moment_and_no_more(
         assert on_disk(folder) == count * 51 > 1000
         fresh_server.start()
         heir = await new_worker(crew, fresh_server.url, NS, **options)
-        await eventually(lambda: not spools(folder), 20)
+        await eventually(lambda: not spools(folder), 60)
         await heir.ask("close")
         async with open_backend(fresh_server.url, NS) as backend:
             found = await assert_all_once(backend, [])
@@ -176,11 +176,11 @@ async def test_generations_of_killed_workers_over_a_cutting_network_and_a_dying_
             journal = tmp_path / f"{generation}.journal"
             journals.append(journal)
             await start_work(worker, journal, generation)
-            await eventually(lambda j=journal: j.exists() and len(lines(j)) > 5, 20)
+            await eventually(lambda j=journal: j.exists() and len(lines(j)) > 5, 60)
             async with killed(fresh_server):
                 count = len(lines(journal))
                 more = rng.randrange(5, 40)
-                await eventually(lambda j=journal, c=count + more: len(lines(j)) > c, 20)
+                await eventually(lambda j=journal, c=count + more: len(lines(j)) > c, 60)
                 if generation % 2:
                     await worker.kill()
             await asyncio.sleep(rng.random() * 0.05)  # somewhere in the middle of sending

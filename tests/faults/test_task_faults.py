@@ -29,9 +29,9 @@ async def test_each_task_gets_one_result_whatever_becomes_of_the_server(
     async with crew_of(fresh_server, tmp_path) as (crew, backend, client):
         crew.url = user_url if fault == "revoked" else fresh_server.url
         workers = [await crew.add("--concurrency", "4") for _ in range(2)]
-        await eventually(lambda: all(crew.has_started(worker) for worker in workers), 20)
+        await eventually(lambda: all(crew.has_started(worker) for worker in workers), 60)
         await submit_many(crew, client)
-        await eventually(lambda: len(crew.lines("end")) > 20, 20)
+        await eventually(lambda: len(crew.lines("end")) > 20, 60)
         async with FAULTS[fault](fresh_server):
             await asyncio.sleep(1.5)  # how long the fault lasts: longer than a lease
             begun = len(crew.lines("begin"))
@@ -51,7 +51,7 @@ async def test_each_task_gets_one_result_over_a_network_that_cuts_replies(
     ):
         crew.url = proxy.url
         workers = [await crew.add("--concurrency", "4") for _ in range(2)]
-        await eventually(lambda: all(crew.has_started(worker) for worker in workers), 20)
+        await eventually(lambda: all(crew.has_started(worker) for worker in workers), 60)
         proxy.share = 0.03
         await submit_many(crew, client)
         results = await asyncio.wait_for(asyncio.gather(*crew.handles), 60)
