@@ -15,24 +15,6 @@ from benchmarks.subjects import CalleeError, noop
 WATCH = 5.0  # seconds until a watcher gives up
 
 
-async def _opened(breaker: Any) -> int | None:
-    """When the breaker's memory first refuses; None if it does not within `WATCH`."""
-    refuses: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-    local = breaker.local
-    set_gate = local.set_gate
-
-    def watched() -> None:
-        set_gate()
-        if local.refuse_until and not refuses.done():
-            refuses.set_result(time.monotonic_ns())
-
-    local.set_gate = watched
-    try:
-        return await asyncio.wait_for(refuses, WATCH)
-    except TimeoutError:
-        return None
-
-
 class Worker:
     """The commands."""
 
@@ -42,6 +24,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._load: asyncio.Task[int] | None = None
         self._manager: Any = None
+        self._refuses: asyncio.Future[int] | None = None
 
     async def connect(self, projector: bool) -> None:
         """Become a manager; with ``projector`` it folds too."""
@@ -77,13 +60,28 @@ class Worker:
             return {"at_ns": at_ns}
         raise RuntimeError("the failing call did not fail")
 
-    async def watch(self) -> Answer:
-        """Wait until the breaker's own memory refuses; the next call must be refused, too."""
+    async def arm(self) -> None:
+        """Begin to watch for the moment at which the breaker's own memory refuses."""
+        local = self._breakers[0].local
+        refuses = self._refuses = asyncio.get_running_loop().create_future()
+        set_gate = local.set_gate
+
+        def watched() -> None:
+            set_gate()
+            if local.refuse_until and not refuses.done():
+                refuses.set_result(time.monotonic_ns())
+
+        local.set_gate = watched
+
+    async def seen(self) -> Answer:
+        """That moment; None if it does not come. The next call must be refused, too."""
         from fuseline import CircuitBreakerOpenError
 
+        assert self._refuses is not None
         breaker = self._breakers[0]
-        at_ns = await _opened(breaker)
-        if at_ns is None:
+        try:
+            at_ns = await asyncio.wait_for(self._refuses, WATCH)
+        except TimeoutError:
             return {"at_ns": None}
         try:
             await breaker.call(noop)
@@ -117,7 +115,7 @@ async def main(url: str) -> None:
     """Serve commands until told to stop."""
     async with AsyncExitStack() as stack:
         worker = Worker(url, stack)
-        names = ("connect", "agents", "one", "fail", "watch", "record", "paced", "halt")
+        names = ("connect", "agents", "one", "fail", "arm", "seen", "record", "paced", "halt")
         await serve({name: getattr(worker, name) for name in names})
 
 

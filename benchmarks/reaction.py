@@ -2,12 +2,13 @@
 
 Each round takes a fresh agent that opens at its first failure. Process A stamps the moment the
 callee fails, process B the moment its memory refuses; then it makes a call, which must be refused.
-Both stamps are ``time.monotonic_ns()``, one clock on Linux. A bare relay through two streams in the
-same run says what the machine allows (`relay`).
+Both stamps are ``time.monotonic_ns()``, one clock on Linux.
 
 Where nothing else runs the pause before a failure decides: after some ms the machine's idle cores
 and the processes' memory have gone cold, and waking them costs more than all that has to be done.
-So there are two idle series, after 5 ms and after 20.
+So there are series without a pause, as the limits were measured from which the targets follow, and
+after 5 and 20 ms of it; and a bare wake-up after the same pauses says what the machine allows
+(`wake_up`).
 """
 
 from __future__ import annotations
@@ -17,33 +18,35 @@ import uuid
 from contextlib import AsyncExitStack
 from typing import Any, NamedTuple
 
-from benchmarks.children import children
+from benchmarks.children import Child, children
 from benchmarks.report import Target, percentile, table, targets
 from benchmarks.subjects import Fuseline
 
 WORKER = "benchmarks.fuseline_worker"
-RELAY = "benchmarks.relay"
+WAKE_UP = "benchmarks.wake_up"
 LOAD = 5000.0
-# Before each failure, so that nothing is left over from what came before it.
-IDLE_SECONDS, COLD_SECONDS = 0.005, 0.02
+PAUSES = (0.0, 0.005, 0.02)
 
-# The promised 1 and 3 ms are for a machine where a wake-up takes 0.142 and 0.294 ms (p50, p99), and
-# a reaction has two of them. On another one that many relays are the same promise.
-RELAYS_P50, RELAYS_P99 = 1 / (2 * 0.142), 3 / (2 * 0.294)
+# The promised 1 and 3 ms are for a machine where a bare wake-up takes 0.142 and 0.294 ms (p50, p99)
+# without a pause. On another one, and after a pause, that many wake-ups are the same promise.
+WAKE_UPS_P50, WAKE_UPS_P99 = 1 / 0.142, 3 / 0.294
 
 
-async def bare_relay(url: str, rounds: int, pause_seconds: float) -> list[float]:
-    """Milliseconds of each round of the relay, idle."""
-    async with children(RELAY, 3, url) as (failing, middle, watching):
-        await middle.ask("pass_on")
-        await watching.ask("ready")
-        found = []
-        for _ in range(rounds):
-            await watching.send("watch")
-            await asyncio.sleep(pause_seconds)
-            failed = (await failing.ask("fail"))["at_ns"]
-            found.append(((await watching.answer())["at_ns"] - failed) / 1e6)
-    return found
+async def one_round(failing: Child, watching: Child, pause_seconds: float) -> float:
+    """Milliseconds from A's failure until B knows."""
+    await watching.ask("arm")
+    await asyncio.sleep(pause_seconds)
+    failed = (await failing.ask("fail"))["at_ns"]
+    seen = (await watching.ask("seen"))["at_ns"]
+    if seen is None:
+        raise RuntimeError("it was never rejected in the other process")
+    return float(seen - failed) / 1e6
+
+
+async def bare_wake_up(url: str, rounds: int, pause_seconds: float) -> list[float]:
+    """Milliseconds of each round of a bare wake-up, idle."""
+    async with children(WAKE_UP, 2, url) as (failing, watching):
+        return [await one_round(failing, watching, pause_seconds) for _ in range(rounds)]
 
 
 async def series(
@@ -65,13 +68,7 @@ async def series(
             name = f"react-{uuid.uuid4().hex[:12]}"
             await failing.ask("one", name=name)
             await watching.ask("one", name=name)
-            await watching.send("watch")
-            await asyncio.sleep(pause_seconds)
-            failed = (await failing.ask("fail"))["at_ns"]
-            rejected = (await watching.answer())["at_ns"]
-            if rejected is None:
-                raise RuntimeError(f"{name} was never rejected in the other process")
-            found.append((rejected - failed) / 1e6)
+            found.append(await one_round(failing, watching, pause_seconds))
         if load:
             await busy.ask("halt")
     return found
@@ -92,21 +89,21 @@ class Scene(NamedTuple):
     @property
     def how(self) -> str:
         """Load and pause, in words."""
-        return f"{self.load:,.0f} outcomes/s" if self.load else f"idle {_ms(self.pause_seconds)}"
+        return f"{self.load:,.0f} outcomes/s" if self.load else _idle(self.pause_seconds)
 
 
 SCENES = [
     Scene(apart, load, pause)
     for apart in (False, True)
-    for load, pause in ((0.0, IDLE_SECONDS), (0.0, COLD_SECONDS), (LOAD, COLD_SECONDS))
+    for load, pause in (*((0.0, pause) for pause in PAUSES), (LOAD, PAUSES[-1]))
 ]
 
 
-def _ms(seconds: float) -> str:
-    return f"{seconds * 1000:g} ms"
+def _idle(pause_seconds: float) -> str:
+    return f"idle, after {pause_seconds * 1000:g} ms" if pause_seconds else "idle, at once"
 
 
-def promised(found: dict[Scene, list[float]], relays: dict[float, list[float]]) -> list[Target]:
+def promised(found: dict[Scene, list[float]], bare: dict[float, list[float]]) -> list[Target]:
     """The reaction's targets."""
     result = []
     for scene, values in found.items():
@@ -115,15 +112,15 @@ def promised(found: dict[Scene, list[float]], relays: dict[float, list[float]]) 
         if scene.load:
             result.append(Target(f"{what}: p99", f"{p99:.2f} ms", "<= 10 ms", p99 <= 10))
             continue
-        relay = relays[scene.pause_seconds]
+        wake_up = bare[scene.pause_seconds]
         ratios = (
-            ("p50", p50 / percentile(relay, 0.5), RELAYS_P50),
-            ("p99", p99 / percentile(relay, 0.99), RELAYS_P99),
+            ("p50", p50 / percentile(wake_up, 0.5), WAKE_UPS_P50),
+            ("p99", p99 / percentile(wake_up, 0.99), WAKE_UPS_P99),
         )
         result.append(Target(f"{what}: p50", f"{p50:.2f} ms", "<= 1 ms", p50 <= 1))
         result.append(Target(f"{what}: p99", f"{p99:.2f} ms", "<= 3 ms", p99 <= 3))
         for name, ratio, most in ratios:
-            told = f"{what}: {name} to the relay's"
+            told = f"{what}: {name} to a wake-up's"
             result.append(Target(told, f"{ratio:.2f}x", f"<= {most:.1f}x", ratio <= most))
     return result
 
@@ -134,9 +131,9 @@ async def run(url: str, *, quick: bool = False) -> dict[str, Any]:
         print("\nReaction: fuseline cannot be imported here")
         return {}
     rounds = 30 if quick else 300
-    relays = {pause: await bare_relay(url, rounds, pause) for pause in (IDLE_SECONDS, COLD_SECONDS)}
+    bare = {pause: await bare_wake_up(url, rounds, pause) for pause in PAUSES}
     found = {scene: await series(url, rounds, **scene._asdict()) for scene in SCENES}
-    series_of = {f"bare relay, idle {_ms(pause)}": values for pause, values in relays.items()}
+    series_of = {f"bare wake-up, {_idle(pause)}": values for pause, values in bare.items()}
     series_of |= {f"{scene.where}, {scene.how}": values for scene, values in found.items()}
     rows = []
     for what, values in series_of.items():
@@ -144,6 +141,6 @@ async def run(url: str, *, quick: bool = False) -> dict[str, Any]:
         rows.append([what, f"{len(values)}", *shares, f"{max(values):.2f}"])
     print("\nReaction: failing outcome in A to rejection in B, milliseconds\n")
     print(table(["", "rounds", "p50", "p90", "p99", "max"], rows))
-    met = promised(found, relays)
+    met = promised(found, bare)
     print("\n" + targets(met))
     return {"rounds_ms": series_of, "targets": [target.row() for target in met]}
