@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from fuseline.core.adaptive import rate_is_unusual
 from fuseline.core.circuit import Cause, Change, Circuit, CircuitState
-from fuseline.core.events import Outcome, Result
+from fuseline.core.events import Entry, Outcome, Result
 from fuseline.core.transitions import hear_retry_after, open_circuit, troubled_workers
 
 # The quorum needs at most `minimum_workers` (<= 16) names; more would only grow the projection.
@@ -53,6 +55,46 @@ def count_outcome(circuit: Circuit, outcome: Outcome, now_ms: int, changes: list
     cause = _tripped(circuit, now_index, now_ms)
     if cause is not None:
         open_circuit(circuit, cause, now_ms, changes, outcome)
+
+
+def count_run(circuit: Circuit, rest: Iterator[Entry]) -> Entry | None:
+    """Counts what follows a success for as long as it is quick successes of the newest bucket.
+
+    The same as `count_outcome` with each of them, at a third of the price: in most logs they are
+    almost all there is.
+
+    Returns:
+        The entry that is none, taken from `rest`; None if there are no more.
+    """
+    width, last_ms, last_seq = circuit.bucket_ms, circuit.last_ms, circuit.last_seq
+    index = last_ms // width
+    if not circuit.buckets or circuit.buckets[-1][0] != index:
+        return next(rest, None)
+    begin_ms = max(index * width, circuit.since_ms)
+    end_ms = min((index + 1) * width, circuit.next_deadline_ms)
+    epoch, slow_ms, count = circuit.epoch, circuit.slow_ms, 0
+    for entry in rest:
+        ms, seq, event = entry
+        if (
+            type(event) is not Outcome
+            or event.result is not _SUCCESS
+            or event.epoch != epoch
+            or event.duration_ms >= slow_ms
+            or ms >= end_ms
+            or ms - event.age_ms < begin_ms
+            or (seq <= last_seq if ms == last_ms else ms < last_ms)
+        ):
+            break
+        count += 1
+        last_ms, last_seq = ms, seq
+    else:
+        entry = None
+    if count:
+        circuit.buckets[-1][1] += count
+        circuit.calls += count
+        circuit.consecutive_failures = 0  # a success that is too old for the window leaves it
+        circuit.last_ms, circuit.last_seq = last_ms, last_seq
+    return entry
 
 
 def count_successes(circuit: Circuit, count: int, epoch: int, at_ms: int, seq: int) -> None:

@@ -122,3 +122,6 @@ Event = Outcome | ProbeStarted | ConfigChanged | OverrideSet | Tick | AgentRemov
 
 AnyEvent = Event | UnknownEvent | UnreadableEvent
 """What reading a log can give."""
+
+Entry = tuple[int, int, AnyEvent]
+"""An event with the two numbers of its stream id: ms, seq."""

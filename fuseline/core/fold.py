@@ -29,8 +29,8 @@ from fuseline.core.circuit import (
 )
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.control import apply_control
-from fuseline.core.counting import count_outcome
-from fuseline.core.events import AnyEvent, Mode, Outcome, Result
+from fuseline.core.counting import count_outcome, count_run
+from fuseline.core.events import AnyEvent, Entry, Mode, Outcome, Result
 from fuseline.core.transitions import (
     close_circuit,
     enter,
@@ -42,9 +42,6 @@ from fuseline.core.transitions import (
 _CLOSED, _OPEN, _HALF_OPEN = CircuitState.CLOSED, CircuitState.OPEN, CircuitState.HALF_OPEN
 _SUCCESS, _TIMEOUT = Result.SUCCESS, Result.TIMEOUT
 _DEFAULTS = CircuitBreakerConfig()
-
-Entry = tuple[int, int, AnyEvent]
-"""An event with the two numbers of its stream id: ms, seq."""
 
 
 def initial(config: CircuitBreakerConfig | None = None, revision: int = 0) -> Circuit:
@@ -75,8 +72,12 @@ def fold(circuit: Circuit, entries: Iterable[Entry]) -> tuple[Circuit, list[Chan
 def fold_in_place(circuit: Circuit, entries: Iterable[Entry]) -> list[Change]:
     """`fold` for the sole owner of a circuit: no copy is made, and the argument is changed."""
     changes: list[Change] = []
-    for ms, seq, event in entries:
+    rest = iter(entries)
+    entry = next(rest, None)
+    while entry is not None:
+        ms, seq, event = entry
         if ms < circuit.last_ms or (ms == circuit.last_ms and seq <= circuit.last_seq):
+            entry = next(rest, None)
             continue
         if ms >= circuit.next_deadline_ms:
             advance_in_place(circuit, ms, changes)
@@ -86,12 +87,16 @@ def fold_in_place(circuit: Circuit, entries: Iterable[Entry]) -> list[Change]:
             if event.epoch == circuit.epoch:
                 if circuit.state is _CLOSED:
                     count_outcome(circuit, event, ms, changes)
+                    if event.result is _SUCCESS and circuit.state is _CLOSED:
+                        entry = count_run(circuit, rest)
+                        continue
                 elif circuit.state is _HALF_OPEN:
                     _probe_ended(circuit, event, ms, changes)
         else:
             apply_control(circuit, event, ms, changes)
             if ms >= circuit.next_deadline_ms:  # e.g. a shorter open time that is over already
                 advance_in_place(circuit, ms, changes)
+        entry = next(rest, None)
     return changes
 
 

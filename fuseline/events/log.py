@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 
 from fuseline.core.events import AnyEvent, Outcome, UnreadableEvent
+from fuseline.core.events import Entry as Entry
 from fuseline.events.backend import Backend
 from fuseline.events.codec import (
     DELAY_FIELD,
@@ -21,9 +22,6 @@ from fuseline.events.codec import (
 from fuseline.events.keys import AgentKeys
 from fuseline.events.streams import read_stream
 from fuseline.events.wire import Wire
-
-Entry = tuple[int, int, AnyEvent]
-"""ms and seq of the stream id, and the event."""
 
 _PAGE = 5000
 _MANY = 10  # from so many on, all at once costs less than one by one

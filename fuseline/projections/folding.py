@@ -146,25 +146,20 @@ class Folding:
     def _fold_carried(self, shards: Iterable[ShardProjection]) -> Commits:
         """Folds what came with wake-ups; nothing has to be read for it."""
         commits: Commits = []
+        traced = active_tracer() is not None
         for shard in shards:
             for name, entries in shard.take_carried():
                 self.lag.events_folded += len(entries)
-                if commit := self._fold_in(shard, self._backend.keys.agent(name), entries):
+                agent = self._backend.keys.agent(name)
+                if commit := _fold_in(shard, agent, entries, traced=traced):
                     commits.append((shard, commit))
         return commits
-
-    def _fold_in(
-        self, shard: ShardProjection, agent: AgentKeys, entries: list[Entry]
-    ) -> Commit | None:
-        commit = shard.fold(agent, entries)
-        if commit is not None and active_tracer() is not None:
-            commit.traces = traces_of(entries)
-        return commit
 
     async def _fold(self, wave: Wave, replies: Sequence[Any], commits: Commits) -> None:
         """Folds what was read of each agent; notices again those that have more."""
         count = self._size.each(len(wave))
         unfinished, before = 0, self.lag.events_folded
+        traced = active_tracer() is not None
         for (shard, agent), reply in zip(wave, replies, strict=True):
             shard.pending.pop(agent.name, None)
             if isinstance(reply, Exception):
@@ -178,7 +173,7 @@ class Folding:
             if is_stored and (not reply or reply.pop(0)[0] != checkpoint.encode()):
                 await self._fold_anew(shard, agent)
                 continue
-            commit = self._fold_in(shard, agent, parse_entries(reply))
+            commit = _fold_in(shard, agent, parse_entries(reply), traced=traced)
             self.lag.events_folded += len(reply)
             if commit is not None:
                 commits.append((shard, commit))
@@ -270,3 +265,12 @@ class Folding:
             told = Commit(agent, stored, circuit, [], view_changed=True, anew=True)
             await self._committer.commit([(shard, told)], monotonic())
         return True
+
+
+def _fold_in(
+    shard: ShardProjection, agent: AgentKeys, entries: list[Entry], *, traced: bool
+) -> Commit | None:
+    commit = shard.fold(agent, entries)
+    if commit is not None and traced:
+        commit.traces = traces_of(entries)
+    return commit

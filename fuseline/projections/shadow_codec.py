@@ -9,8 +9,7 @@ import msgspec
 
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError, FuselineError
-from fuseline.core.events import ShadowSet
-from fuseline.core.fold import Entry
+from fuseline.core.events import Entry, ShadowSet
 from fuseline.core.what_if.comparing import Candidate
 from fuseline.core.what_if.proposed import Proposed
 from fuseline.core.what_if.recorded import Recorded

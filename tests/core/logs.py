@@ -13,6 +13,7 @@ from fuseline.core.events import (
     AgentRemoved,
     AnyEvent,
     ConfigChanged,
+    Entry,
     Mode,
     Outcome,
     OverrideSet,
@@ -22,7 +23,7 @@ from fuseline.core.events import (
     UnknownEvent,
     UnreadableEvent,
 )
-from fuseline.core.fold import Entry, advance, fold_in_place, initial
+from fuseline.core.fold import advance, fold_in_place, initial
 from tests.core.play import T0
 
 configs: st.SearchStrategy[CircuitBreakerConfig] = st.builds(

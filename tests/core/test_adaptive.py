@@ -11,8 +11,8 @@ from fuseline.core.adaptive import calls_needed, in_force, lower_bound
 from fuseline.core.baseline import ENOUGH_CALLS, ENOUGH_IN_SLOT, Baseline, step_ms
 from fuseline.core.circuit import Cause, Circuit, Transition
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.events import ConfigChanged, Outcome, Result
-from fuseline.core.fold import Entry, fold, initial
+from fuseline.core.events import ConfigChanged, Entry, Outcome, Result
+from fuseline.core.fold import fold, initial
 from tests.core import naive
 from tests.core.play import T0
 

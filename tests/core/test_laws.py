@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from fuseline.core.circuit import Cause, Change, Circuit, CircuitState, Transition
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.counting import count_successes
-from fuseline.core.events import Outcome, Result, Tick
-from fuseline.core.fold import Entry, advance, apply, fold, initial
+from fuseline.core.events import Entry, Outcome, Result, Tick
+from fuseline.core.fold import advance, apply, fold, initial
 from tests.core.logs import configs, enabled_configs, logs, ops, pauses, random_config, random_op
 from tests.core.naive import NaiveBreaker, recount
 from tests.core.play import T0, but_checkpoint

@@ -9,8 +9,8 @@ import pytest
 from fuseline.core.circuit import CircuitState, ShadowChanged, ShadowTransition
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.errors import AgentNotFoundError
-from fuseline.core.events import ShadowSet
-from fuseline.core.fold import Entry, initial
+from fuseline.core.events import Entry, ShadowSet
+from fuseline.core.fold import initial
 from fuseline.core.what_if.shadow import Shadow, fold_shadow
 from fuseline.events.agents import override, remove
 from fuseline.events.backend import Backend

@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from fuseline.core.circuit import Change, Circuit
 from fuseline.core.counting import count_success
-from fuseline.core.fold import Entry
+from fuseline.core.events import Entry
 
 DAY_MS = 86_400_000
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from fuseline.core.circuit import Circuit, CircuitState, Transition
-from fuseline.core.fold import Entry
+from fuseline.core.events import Entry
 from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.figures import (
     Figures,

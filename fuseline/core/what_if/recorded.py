@@ -19,8 +19,8 @@ from fuseline.core.circuit import (
 )
 from fuseline.core.config import CircuitBreakerConfig
 from fuseline.core.counting import count_outcome
-from fuseline.core.events import Mode, Outcome, ProbeStarted, Result
-from fuseline.core.fold import Entry, advance_in_place, fold_in_place
+from fuseline.core.events import Entry, Mode, Outcome, ProbeStarted, Result
+from fuseline.core.fold import advance_in_place, fold_in_place
 from fuseline.core.ids import parse_id
 from fuseline.core.what_if.block import DAY_MS, Block, Note
 from fuseline.core.what_if.unseen import DEFAULT_INTERVAL_MS, call_interval_ms

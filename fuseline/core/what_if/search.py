@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from fuseline.core.circuit import Circuit
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.fold import Entry
+from fuseline.core.events import Entry
 from fuseline.core.what_if.block import DAY_MS, Block
 from fuseline.core.what_if.comparing import Candidate, Record
 from fuseline.core.what_if.figures import Figures, figures_of

@@ -18,8 +18,8 @@ from fuseline.core.circuit import (
     Transition,
 )
 from fuseline.core.errors import ConfigError
-from fuseline.core.events import AgentRemoved, ShadowSet
-from fuseline.core.fold import Entry, fold_in_place
+from fuseline.core.events import AgentRemoved, Entry, ShadowSet
+from fuseline.core.fold import fold_in_place
 from fuseline.core.what_if.comparing import Candidate
 from fuseline.core.what_if.patch import Patch, checked_patch
 from fuseline.core.what_if.recorded import Recorded, key_of, position_of

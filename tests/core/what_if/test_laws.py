@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from fuseline.core.circuit import Circuit, CircuitState, Transition
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.events import Outcome, Result
-from fuseline.core.fold import Entry, advance, fold, initial
+from fuseline.core.events import Entry, Outcome, Result
+from fuseline.core.fold import advance, fold, initial
 from fuseline.core.what_if.comparing import Comparison, WhatIf
 from fuseline.core.what_if.spans import StateSpan
 from tests.core.logs import configs, logs, random_config, random_op, write_log

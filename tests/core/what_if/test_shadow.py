@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import pytest
 
 from fuseline.core.circuit import ShadowTransition
-from fuseline.core.events import AgentRemoved, Outcome, Result, ShadowSet, Tick
-from fuseline.core.fold import Entry, fold, fold_in_place, initial
+from fuseline.core.events import AgentRemoved, Entry, Outcome, Result, ShadowSet, Tick
+from fuseline.core.fold import fold, fold_in_place, initial
 from fuseline.core.what_if.comparing import WhatIf
 from fuseline.core.what_if.shadow import KEPT, Shadow, fold_shadow
 from fuseline.projections.shadow_codec import decode_shadow, encode_shadow

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from fuseline.core.circuit import Change, Circuit, CircuitState, Transition
 from fuseline.core.config import CircuitBreakerConfig
-from fuseline.core.events import Outcome, ProbeStarted, Result
-from fuseline.core.fold import Entry, advance, fold_in_place, initial
+from fuseline.core.events import Entry, Outcome, ProbeStarted, Result
+from fuseline.core.fold import advance, fold_in_place, initial
 from tests.core.play import T0
 
 
