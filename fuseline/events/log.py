@@ -48,10 +48,16 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
 
 def _events(raw: list[Any]) -> list[AnyEvent] | None:
     """The events of many entries; None if any of them has to be looked at on its own."""
+    try:
+        payloads = [payload for _, (field, payload) in raw if field == EVENT_FIELD]
+    except ValueError:
+        pass  # one has more fields
+    else:
+        return decode_events(payloads) if len(payloads) == len(raw) else None
     found = [fields for _, fields in raw]
     payloads = [fields[1] for fields in found if fields[0] == EVENT_FIELD]
     events = decode_events(payloads) if len(payloads) == len(found) else None
-    if events is not None and max(map(len, found)) > 2:
+    if events is not None:
         for event, fields in zip(events, found, strict=True):
             if len(fields) > 2:
                 _add_delay(event, fields)
