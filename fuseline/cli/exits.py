@@ -58,15 +58,14 @@ def report(error: FuselineError, *, as_json: bool) -> Exit:
 
 def report_usage(error: TyperException, *, as_json: bool) -> Exit:
     """Writes to stderr what is wrong with the command line; returns the exit code."""
-    text = " ".join(error.format_message().split()).rstrip(".")
+    words = [" ".join(error.format_message().split()).rstrip(".")]
     # Where Pydantic is installed Typer lets it check values, and its words leave the value out.
     details: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
-    if details and str(details[0]["input"]) not in text:
-        text += f", not {details[0]['input']!r}"
-    if text:  # else there were no arguments, and the help stands there already
+    words += [repr(one["input"]) for one in details if str(one["input"]) not in words[0]]
+    if words[0]:  # else there were no arguments, and the help stands there already
         context = getattr(error, "ctx", None)
         where = context.command_path if context else "fuseline"
-        text = f"{text}; see '{where} --help'"
+        text = f"{', not '.join(words)}; see '{where} --help'"
         report_text(text, "UsageError", Exit.BAD_INPUT, as_json=as_json)
     return Exit.BAD_INPUT
 
