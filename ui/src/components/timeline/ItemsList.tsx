@@ -152,9 +152,9 @@ function Row({ item, isSelected, onSelect }: RowProps) {
       </span>
       <span className={classes.detail}>
         {detailOf(item)}
-        {extra.map((one) => (
+        {extra.map((one, index) => (
           <span key={one} className={classes.together}>
-            {detailOf(item) !== "" && " · "}
+            {(index > 0 || detailOf(item) !== "") && " · "}
             {one}
           </span>
         ))}
