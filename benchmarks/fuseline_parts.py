@@ -167,16 +167,14 @@ async def caught_up(client: Redis, wanted: dict[bytes, bytes]) -> None:
     Looks at a few first, and at each of the others but once or twice: there are two cores, and the
     projector and the server need them.
     """
+
+    async def late(listed: list[bytes]) -> list[bytes]:
+        reached = await checkpoints(client, listed)
+        return [key for key in listed if reached[key] != wanted[key]]
+
     due = list(wanted)
     while due:
-        some = random.sample(due, min(20, len(due)))
-        for listed in (some, due):
-            reached = await checkpoints(client, listed)
-            late = [key for key in listed if reached[key] != wanted[key]]
-            if late:
-                break
-        due = late if listed is due else due
-        if due:
+        if await late(random.sample(due, min(20, len(due)))) or (due := await late(due)):
             await asyncio.sleep(0.05)
 
 

@@ -100,12 +100,6 @@ class Outbox:
 
     # --- sending ---
 
-    @property
-    def has_work(self) -> bool:
-        """Whether `batches` would give any."""
-        held = self._unacknowledged or (not self.parked and (self._sealed or self._waiting_count))
-        return bool(held) or self._asking
-
     def batches(self, room: int) -> list[Batch]:
         """Batches to send now, of about `room` outcomes: first what was sent without an answer."""
         found: list[Batch] = []

@@ -252,10 +252,9 @@ class Recorder:
         work: list[tuple[Outbox, Batch]] = []
         room = OUTCOMES_AT_ONCE
         for outbox in self._outboxes:
-            if outbox.has_work:
-                for batch in outbox.batches(room):
-                    work.append((outbox, batch))
-                    room -= max(1, batch.count)
+            for batch in outbox.batches(room):
+                work.append((outbox, batch))
+                room -= max(1, batch.count)
         return work
 
     async def _send(self, work: list[tuple[Outbox, Batch]]) -> None:

@@ -90,9 +90,7 @@ def count_run(circuit: Circuit, rest: Iterator[Entry]) -> Entry | None:
     else:
         entry = None
     if count:
-        circuit.buckets[-1][1] += count
-        circuit.calls += count
-        circuit.consecutive_failures = 0  # a success that is too old for the window leaves it
+        count_success(circuit, index, count)
         circuit.last_ms, circuit.last_seq = last_ms, last_seq
     return entry
 

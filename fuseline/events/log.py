@@ -48,17 +48,17 @@ def parse_entries(raw: list[Any]) -> list[Entry]:
 
 def _events(raw: list[Any]) -> list[AnyEvent] | None:
     """The events of many entries; None if any of them has to be looked at on its own."""
+    delayed = False
     try:
         payloads = [payload for _, (field, payload) in raw if field == EVENT_FIELD]
-    except ValueError:
-        pass  # one has more fields
-    else:
-        return decode_events(payloads) if len(payloads) == len(raw) else None
-    found = [fields for _, fields in raw]
-    payloads = [fields[1] for fields in found if fields[0] == EVENT_FIELD]
-    events = decode_events(payloads) if len(payloads) == len(found) else None
-    if events is not None:
-        for event, fields in zip(events, found, strict=True):
+    except ValueError:  # some have a field more
+        delayed = True
+        payloads = [fields[1] for _, fields in raw if fields[0] == EVENT_FIELD]
+    if len(payloads) < len(raw):
+        return None
+    events = decode_events(payloads)
+    if delayed:
+        for event, (_, fields) in zip(events, raw, strict=True):
             if len(fields) > 2:
                 _add_delay(event, fields)
     return events

@@ -5,7 +5,7 @@ Where no such place is known (`Backend.older`), these are the plain commands.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fuseline.events.backend import Backend
@@ -18,6 +18,20 @@ Range = tuple[str, str, int]
 """First and last id as XRANGE takes them, and how many entries at most."""
 
 _FIRST, _LAST = (0, 0), (MAX_SEQ, MAX_SEQ)
+
+
+async def last_entries(wire: Wire, keys: Iterable[str]) -> list[Any]:
+    """The newest entry of each stream, id and fields; None where there is none.
+
+    Raises:
+        WrongKeyTypeError: a key is no stream.
+        BackendUnavailableError: the server does not answer, or refuses this user.
+    """
+    replies = await wire.call_many([("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys])
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise translate(reply) from reply
+    return [reply[0] if reply else None for reply in replies]
 
 
 async def read_stream(

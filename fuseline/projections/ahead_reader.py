@@ -11,7 +11,7 @@ from redis.exceptions import ResponseError
 from fuseline.core.circuit import Circuit
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
-from fuseline.events.wire import translate
+from fuseline.events.streams import last_entries
 from fuseline.projections.ahead import Ahead, parse_ahead
 from fuseline.projections.feed import BLOCK_SECONDS, record_lag
 from fuseline.telemetry.logs import get_logger
@@ -78,15 +78,11 @@ class AheadReader:
 
     async def _note_ends(self) -> None:
         keys = list(dict.fromkeys(shard.ahead for shard in self._backend.keys.shards))
-        replies = await self._wire.call_many(
-            [("XREVRANGE", key, "+", "-", "COUNT", 1) for key in keys]
-        )
-        ends = {}
-        for key, reply in zip(keys, replies, strict=True):
-            if isinstance(reply, Exception):
-                raise translate(reply) from reply
-            ends[key.encode()] = reply[0][0] if reply else b"0-0"
-        self._ends = ends
+        last = await last_entries(self._wire, keys)
+        self._ends = {
+            key.encode(): entry[0] if entry else b"0-0"
+            for key, entry in zip(keys, last, strict=True)
+        }
 
     async def _read(self) -> None:
         session = self._session

@@ -12,7 +12,8 @@ from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
 from fuseline.events.clock import ServerClock
 from fuseline.events.codec import parse_id
-from fuseline.events.wire import Command, translate
+from fuseline.events.streams import last_entries
+from fuseline.events.wire import Command
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.leases import projected_shards
 from fuseline.telemetry import instruments
@@ -147,15 +148,9 @@ class FeedReader:
         self._report(available=True, unprojected=unprojected)
 
     async def _ends(self) -> list[int]:
-        replies = await self._wire.call_many(
-            [("XREVRANGE", keys.feed, "+", "-", "COUNT", 1) for keys in self._backend.keys.shards]
-        )
-        ends = []
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise translate(reply) from reply
-            ends.append(parse_id(reply[0][0])[0] if reply else 0)
-        return ends
+        feeds = [keys.feed for keys in self._backend.keys.shards]
+        last = await last_entries(self._wire, feeds)
+        return [parse_id(entry[0])[0] if entry else 0 for entry in last]
 
     def _report(self, *, available: bool, unprojected: frozenset[int]) -> None:
         if (available, unprojected) != self._health:

@@ -13,6 +13,7 @@ from fuseline.api.stream.board import Board
 from fuseline.api.stream.settings import StreamSettings
 from fuseline.core.errors import BackendError
 from fuseline.events.backend import Backend
+from fuseline.events.streams import last_entries
 from fuseline.events.wire import Command, translate
 from fuseline.projections.codec import decode_circuit
 from fuseline.projections.overview import AgentStatus
@@ -118,10 +119,8 @@ class FiguresWatch:
         """The agents that wake-ups name since the last look."""
         keys = self._host.backend.keys
         if self._wakes is None:
-            ends = await self._call(
-                [("XREVRANGE", s.wake, "+", "-", "COUNT", 1) for s in keys.shards]
-            )
-            self._wakes = [end[0][0].decode() if end else "0-0" for end in ends]
+            last = await last_entries(self._wire, [shard.wake for shard in keys.shards])
+            self._wakes = [entry[0].decode() if entry else "0-0" for entry in last]
             return set()
         pages = await self._call(
             [

@@ -9,6 +9,7 @@ from fuseline.api.stream.entries import Entry, number_and_mark, read_entry
 from fuseline.api.stream.errors import FeedBrokenError
 from fuseline.api.stream.place import Position
 from fuseline.events.backend import Backend
+from fuseline.events.streams import last_entries
 from fuseline.events.wire import Command, translate
 from fuseline.projections.feed import PROJECTOR_AWAY_SECONDS
 from fuseline.projections.leases import projected_shards
@@ -54,14 +55,9 @@ class FeedTail:
         """
         await self._backend.learn_time(self._wire)
         await self._backend.check_namespace(self._wire)
-        replies = await self._wire.call_many(
-            [("XREVRANGE", keys.feed, "+", "-", "COUNT", 1) for keys in self._backend.keys.shards]
-        )
-        ends = []
-        for reply in replies:
-            if isinstance(reply, Exception):
-                raise translate(reply) from reply
-            ends.append(number_and_mark(reply[0]) if reply else (0, 0))
+        feeds = [keys.feed for keys in self._backend.keys.shards]
+        last = await last_entries(self._wire, feeds)
+        ends = [number_and_mark(entry) if entry else (0, 0) for entry in last]
         numbers, marks = zip(*ends, strict=True)
         return Position(self._backend.incarnation, numbers, marks)
 

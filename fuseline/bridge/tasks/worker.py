@@ -276,8 +276,8 @@ class TaskWorker:
         if mode is Mode.FORCED_OPEN:
             return Seen(CircuitState.OPEN, breaker.config, inf if seconds is None else seconds)
         state = breaker.state
-        refused = state is CircuitState.OPEN
-        return Seen(state, breaker.config, (seconds or 0.0) if refused else 0.0)
+        open_seconds = seconds if state is CircuitState.OPEN else None
+        return Seen(state, breaker.config, open_seconds or 0.0)
 
 
 class _traced:  # noqa: N801 - a context manager
